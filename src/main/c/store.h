@@ -1,0 +1,196 @@
+/*
+ * The block store: named databases, each a chain of immutable versions made of blocks.
+ *
+ * Shape. A store owns an arena of memory (slab.h) and a set of named databases. A database is a lineage
+ * of versions; a version is a block table (table.h) and a size in bytes. One version is the newest. A
+ * counted reference to a version is a pin: while it is held, every byte of the version stays readable, by
+ * any number of threads and without a lock, because nothing that a version reaches is ever written again.
+ *
+ * One transaction per database at a time changes it: it copies what it writes and publishes a new newest version by
+ * mv_txn_commit, which is the only place, with mv_store_publish, where a version becomes visible. Everything
+ * else is dropped without a trace.
+ *
+ * Memory. Each block and table node carries its birth, the number of the version that made it. What a commit
+ * replaces goes on the dead list of the version before it. When a version loses its last pin, each
+ * object on its list moves to the next older pinned version if that one can see it (its number is at least
+ * the object's birth), else it is freed. Memory kept for a pin is thus exactly what only that pin and older ones
+ * can see. A fork is a new database whose first version is a pin on its origin: it numbers on from there,
+ * and objects born at or before that number belong to the origin and are never freed by the fork.
+ *
+ * Invariants, checked by mv_store_check:
+ *  - versions of a database are linked from oldest to newest with rising numbers; the newest is held by the
+ *    database itself while any handle is open;
+ *  - a node's birth is at least the birth of all below it;
+ *  - an object on the dead list of version v has birth <= v.number, and > the number of the next older version
+ *    only if that version cannot see it;
+ *  - bytes in use by the arena are the bytes of all objects reachable from a version, a transaction, a load or a
+ *    dead list.
+ *
+ * Locks, in the order in which they may be taken: store mutex (names), database mutex (versions, the writer's
+ * slot), arena mutex (free objects). None is held while blocks are copied or read, or while a list of objects
+ * is freed. Readers of a pinned version take none.
+ *
+ * Errors. Functions that can fail return an mv_result; everything fallible is acquired before anything
+ * is changed. The store knows neither SQLite's file interface nor the JVM.
+ */
+#ifndef MV_STORE_H
+#define MV_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum mv_result {
+    MV_OK = 0,
+    MV_NOMEM,     /* the system refused memory */
+    MV_FULL,      /* the store's limit of bytes is reached */
+    MV_BUSY,      /* another writer holds the database */
+    MV_STALE,     /* the pinned version is no longer the newest, so it cannot be written on */
+    MV_NOTFOUND,  /* no database of that name */
+    MV_EXISTS,    /* a database of that name is there already */
+    MV_CLOSED,    /* the store was closed */
+    MV_NOTADB,    /* loaded bytes are no SQLite database */
+    MV_TRUNCATED, /* loaded bytes do not have the length that their header asks for */
+} mv_result;
+
+typedef struct mv_store mv_store;
+typedef struct mv_database mv_database;
+typedef struct mv_version mv_version;
+typedef struct mv_txn mv_txn;
+typedef struct mv_load mv_load;
+
+#define MV_MIN_BLOCK 512u
+#define MV_MAX_BLOCK 65536u
+
+/* ---- store ---------------------------------------------------------------------------------------- */
+
+/* A new store with one reference. block_size: a power of two from 512 to 65536, or 0 for each database's own
+ * page size. max_bytes: limit of bytes in use (blocks and table nodes), or 0 for none. NULL: no memory. */
+mv_store *mv_store_new(uint32_t block_size, uint64_t max_bytes);
+void mv_store_hold(mv_store *store);
+void mv_store_release(mv_store *store); /* the last release frees it; open databases and pins each hold one */
+
+/* Forgets all names; later opens, forks and publishes fail with MV_CLOSED. What is pinned or open stays whole. */
+void mv_store_close(mv_store *store);
+
+/* Finds the database of that name (len bytes, no NUL, compared exactly) or makes an empty one if create. The caller owns a
+ * handle, given back by mv_database_release. MV_NOTFOUND, MV_NOMEM, MV_CLOSED. */
+mv_result mv_store_open(mv_store *store, const char *name, size_t len, bool create, mv_database **out);
+
+/* Frees the name at once; handles and pins keep what they have. MV_NOTFOUND. */
+mv_result mv_store_delete(mv_store *store, const char *name, size_t len);
+
+/* All names, each followed by a NUL, in bytewise order, in one block for sqlite3_free. MV_NOMEM. */
+mv_result mv_store_names(mv_store *store, char **names, size_t *len);
+
+/* A new database of that name whose content is the version's, which must be of this store. Costs the same whatever the size.
+ * MV_EXISTS, MV_NOMEM, MV_CLOSED. */
+mv_result mv_store_fork(mv_store *store, mv_version *origin, const char *name, size_t len);
+
+typedef struct mv_stats {
+    uint64_t bytes;     /* of blocks and table nodes in use, and not yet published ones */
+    uint64_t reserved;  /* of address space taken from the system for slabs; store only, 0 for a database */
+    uint64_t limit;     /* of bytes, 0 if none; store only */
+    uint64_t blocks;    /* blocks in use */
+    uint64_t versions;  /* versions kept in memory, the newest included */
+    uint64_t pins;      /* references to versions by readers, snapshots and forks */
+    uint64_t forks;     /* forks made from versions of it that still hold their pin */
+    uint64_t databases; /* named databases; 1 for a database */
+} mv_stats;
+
+/* Of the whole store. Databases that are deleted but still used are counted in all but `databases`. */
+void mv_store_stats(mv_store *store, mv_stats *out);
+
+/* Asserts the invariants at the top of this file; for tests, with no transaction or load under way. Returns the bytes reachable. */
+uint64_t mv_store_check(mv_store *store);
+
+/* ---- database ------------------------------------------------------------------------------------- */
+
+void mv_database_hold(mv_database *db);
+void mv_database_release(mv_database *db);
+
+/* Of what was born in this database and is still kept; blocks shared from a fork's origin count there. */
+void mv_database_stats(mv_database *db, mv_stats *out);
+
+/* Pins the newest version. Never fails. Given back by mv_version_release. */
+mv_version *mv_database_pin(mv_database *db);
+
+/* The writer's slot: at most one owner (any address that identifies it) at a time. Taking it when the owner has
+ * it already is MV_OK. MV_BUSY: another has it, or a waiter that was promised it. Never waits. */
+mv_result mv_write_lock(mv_database *db, const void *owner);
+
+/* A place in the queue of writers, to be passed to each mv_write_wait until the slot was had. */
+uint64_t mv_write_ticket(mv_database *db);
+
+/* Sleeps until the slot is free for this owner, or for usec microseconds at most. True: it is promised to the owner for
+ * some milliseconds, within which mv_write_lock takes it. Of those asleep the lowest ticket is served first. */
+bool mv_write_wait(mv_database *db, const void *owner, uint64_t ticket, int64_t usec);
+
+/* Gives the slot up, or the promise of it, or nothing if the owner has neither. */
+void mv_write_unlock(mv_database *db, const void *owner);
+bool mv_write_locked(mv_database *db);
+
+/* ---- version: all functions may be called by many threads at once, without a lock ------------------- */
+
+mv_version *mv_version_hold(mv_version *v);
+void mv_version_release(mv_version *v);
+mv_database *mv_version_database(const mv_version *v); /* borrowed: lives at least as long as the pin */
+bool mv_version_is_newest(const mv_version *v);
+uint64_t mv_version_number(const mv_version *v);
+int64_t mv_version_size(const mv_version *v);
+uint32_t mv_version_block_size(const mv_version *v); /* 0: empty, not chosen yet */
+/* Differs between two versions of a database if the whole content was replaced in between. */
+uint64_t mv_version_epoch(const mv_version *v);
+
+/* Copies bytes [offset, offset+n) and returns how many lie within the version. */
+size_t mv_version_read(const mv_version *v, void *to, size_t n, int64_t offset);
+/* Pointer to n bytes at offset if they lie within the version and within one block that is not a hole; else NULL. At least 256
+ * bytes behind it are readable memory. Valid while pinned. */
+const void *mv_version_fetch(const mv_version *v, int64_t offset, size_t n);
+/* Pointer to the bytes at offset, *n of them: at most max, at least one unless offset is at the end. Valid while pinned. */
+const void *mv_version_span(const mv_version *v, int64_t offset, size_t max, size_t *n);
+
+/* ---- transaction: one thread at a time, whose owner holds the writer's slot ------------------------- */
+
+/* Starts the version that will follow base, which must be pinned by the caller. MV_STALE if base is not the newest. */
+mv_result mv_txn_begin(mv_database *db, mv_version *base, mv_txn **out);
+int64_t mv_txn_size(const mv_txn *txn);
+size_t mv_txn_read(const mv_txn *txn, void *to, size_t n, int64_t offset);
+const void *mv_txn_fetch(const mv_txn *txn, int64_t offset, size_t n);
+/* MV_NOMEM, MV_FULL: nothing was written, and the transaction can still be read, dropped or even go on. A write beyond
+ * the end leaves zeros between. */
+mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset);
+/* Cannot fail to make shorter once mv_txn_prepare succeeded and nothing was written since. */
+mv_result mv_txn_truncate(mv_txn *txn, int64_t size);
+/* Acquires all that one mv_txn_truncate and mv_txn_commit need. */
+mv_result mv_txn_prepare(mv_txn *txn);
+/* Publishes. Consumes the transaction; returns a pin on the new version. Cannot fail. The caller still holds base and the slot. */
+mv_version *mv_txn_commit(mv_txn *txn);
+/* Drops what was not published. Consumes the transaction; needs no memory. NULL is allowed. */
+void mv_txn_drop(mv_txn *txn);
+
+/* A file without a name, versions or readers, for journals and the like: a transaction that is never committed, only dropped. */
+mv_result mv_store_scratch(mv_store *store, mv_txn **out);
+
+/* ---- load: new content built beside the old; one thread at a time ----------------------------------- */
+
+/* name: the database that it will most likely be published to. */
+mv_result mv_load_begin(mv_store *store, const char *name, size_t len, mv_load **out);
+/* Where the next bytes of the source go: *n of them at the most (at least one). MV_NOMEM, MV_FULL. */
+mv_result mv_load_space(mv_load *load, void **to, size_t *n);
+/* Takes over n bytes that were put there. MV_NOTADB as soon as the header shows that it is none. */
+mv_result mv_load_filled(mv_load *load, size_t n);
+/* Space and filled in one, for bytes that lie elsewhere. */
+mv_result mv_load_write(mv_load *load, const void *from, size_t n);
+/* The source has ended: checks the length against the header, and makes a WAL-mode file a rollback-mode one
+ * (header bytes 18 and 19). MV_NOTADB, MV_TRUNCATED. */
+mv_result mv_load_finish(mv_load *load);
+int64_t mv_load_size(const mv_load *load);
+/* After MV_NOTADB or MV_TRUNCATED: what was wrong, and where. Lives as long as the load. */
+const char *mv_load_message(const mv_load *load);
+/* Makes a finished load the content of that database at once, which is made if it is not there. Consumes the load on MV_OK only.
+ * Waits up to usec microseconds for a writer: MV_BUSY. MV_NOMEM, MV_CLOSED. */
+mv_result mv_store_publish(mv_store *store, const char *name, size_t len, mv_load *load, int64_t usec);
+void mv_load_drop(mv_load *load); /* NULL is allowed */
+
+#endif

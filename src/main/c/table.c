@@ -1,0 +1,227 @@
+/* See table.h. */
+#include "table.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* Blocks below one object that stands `level` levels above the blocks. */
+static uint64_t blocks_below(unsigned level) {
+    return UINT64_C(1) << (level * MV_FANOUT_BITS);
+}
+
+static unsigned slot_of(uint64_t number, unsigned level) {
+    return (unsigned)(number >> ((level - 1) * MV_FANOUT_BITS)) & (MV_FANOUT - 1);
+}
+
+static void adopt(mv_edit *edit, void *object) {
+    mv_record_of(object)->birth = edit->birth;
+    mv_list_push(&edit->born, object);
+    unsigned cls = mv_class_of(object);
+    edit->born_bytes += mv_class_size(cls);
+    edit->born_blocks += cls != MV_NODE_CLASS;
+}
+
+static mv_result make(mv_edit *edit, unsigned cls, void **out) {
+    mv_result rc = mv_arena_new(edit->arena, cls, out);
+    if (rc) return rc;
+    adopt(edit, *out);
+    return MV_OK;
+}
+
+/* The edit's table no longer holds this object. */
+static void discard(mv_edit *edit, void *object) {
+    mv_record *record = mv_record_of(object);
+    if (record->birth == edit->birth) {
+        unsigned cls = mv_class_of(object);
+        record->birth |= MV_DISCARDED;
+        edit->discarded++;
+        edit->born_bytes -= mv_class_size(cls);
+        edit->born_blocks -= cls != MV_NODE_CLASS;
+    } else if (record->birth > edit->floor) {
+        mv_list_push(&edit->replaced, object);
+    }
+}
+
+/* Everything at and below the object. What another database owns owns all below it, too. */
+static void discard_all(mv_edit *edit, void *object, unsigned level) {
+    if (!object || mv_birth(object) <= edit->floor) return;
+    if (level > 0)
+        for (int i = 0; i < MV_FANOUT; i++) discard_all(edit, ((void **)object)[i], level - 1);
+    discard(edit, object);
+}
+
+/* Makes the node in the slot (or a new empty one) the edit's own. */
+static mv_result own_node(mv_edit *edit, void **slot) {
+    void *old = *slot, *node;
+    if (old && mv_birth(old) == edit->birth) return MV_OK;
+    mv_result rc = make(edit, MV_NODE_CLASS, &node);
+    if (rc && edit->spares > 0) {
+        node = edit->spare[--edit->spares];
+        adopt(edit, node);
+        rc = MV_OK;
+    }
+    if (rc) return rc;
+    if (old) {
+        memcpy(node, old, MV_FANOUT * sizeof(void *));
+        discard(edit, old);
+    } else {
+        memset(node, 0, MV_FANOUT * sizeof(void *));
+    }
+    *slot = node;
+    return MV_OK;
+}
+
+/* Makes the nodes above that place the edit's own; *slot is where its block stands. */
+static mv_result own_path(mv_table *table, mv_edit *edit, uint64_t number, void ***slot) {
+    while (number >> (table->height * MV_FANOUT_BITS)) {
+        assert(table->height < MV_MAX_HEIGHT);
+        if (table->root) {
+            void *top = NULL;
+            mv_result rc = own_node(edit, &top);
+            if (rc) return rc;
+            *(void **)top = table->root;
+            table->root = top;
+        }
+        table->height++;
+    }
+    void **at = &table->root;
+    for (unsigned level = table->height; level > 0; level--) {
+        mv_result rc = own_node(edit, at);
+        if (rc) return rc;
+        at = (void **)*at + slot_of(number, level);
+    }
+    *slot = at;
+    return MV_OK;
+}
+
+mv_result mv_table_own(mv_table *table, mv_edit *edit, uint64_t number, bool keep, void **block) {
+    void **slot;
+    mv_result rc = own_path(table, edit, number, &slot);
+    if (rc) return rc;
+    void *old = *slot;
+    if (!old || mv_birth(old) != edit->birth) {
+        size_t size = (size_t)1 << table->shift;
+        void *copy;
+        rc = make(edit, mv_block_class(table->shift), &copy);
+        if (rc) return rc;
+        if (keep && old) memcpy(copy, old, size);
+        else if (keep) memset(copy, 0, size);
+        if (old) discard(edit, old);
+        *slot = copy;
+    }
+    *block = *slot;
+    return MV_OK;
+}
+
+mv_result mv_table_put(mv_table *table, mv_edit *edit, uint64_t number, void *block) {
+    void **slot;
+    mv_result rc = own_path(table, edit, number, &slot);
+    if (rc) return rc;
+    assert(!*slot);
+    adopt(edit, block);
+    *slot = block;
+    return MV_OK;
+}
+
+/* Keeps the first `blocks` (more than none) below the slot, whose nodes on the border are owned. */
+static void cut_below(mv_edit *edit, void *object, unsigned level, uint64_t blocks) {
+    if (!object || level == 0 || blocks >= blocks_below(level)) return;
+    void **children = object;
+    uint64_t each = blocks_below(level - 1);
+    unsigned first = (unsigned)(blocks / each);
+    uint64_t rest = blocks % each;
+    if (rest > 0) cut_below(edit, children[first++], level - 1, rest);
+    for (unsigned i = first; i < MV_FANOUT; i++) {
+        discard_all(edit, children[i], level - 1);
+        children[i] = NULL;
+    }
+}
+
+mv_result mv_table_cut(mv_table *table, mv_edit *edit, uint64_t blocks) {
+    if (blocks == 0) {
+        discard_all(edit, table->root, table->height);
+        table->root = NULL;
+        table->height = 0;
+        return MV_OK;
+    }
+    if (blocks >= blocks_below(table->height)) return MV_OK;
+    void **at = &table->root; /* own the nodes on the border: those that keep some but not all of their blocks */
+    uint64_t keep = blocks;
+    for (unsigned level = table->height; level > 0 && *at && keep > 0 && keep < blocks_below(level); level--) {
+        mv_result rc = own_node(edit, at);
+        if (rc) return rc;
+        uint64_t each = blocks_below(level - 1);
+        at = (void **)*at + keep / each;
+        keep %= each;
+    }
+    cut_below(edit, table->root, table->height, blocks);
+    while (table->height > 0 && blocks <= blocks_below(table->height - 1)) {
+        void *top = table->root;
+        if (top) {
+            table->root = *(void **)top;
+            discard(edit, top);
+        }
+        table->height--;
+    }
+    return MV_OK;
+}
+
+mv_result mv_edit_reserve(mv_edit *edit, const mv_table *table) {
+    while (edit->spares < table->height) {
+        mv_result rc = mv_arena_new(edit->arena, MV_NODE_CLASS, &edit->spare[edit->spares]);
+        if (rc) return rc;
+        edit->spares++;
+    }
+    return MV_OK;
+}
+
+static void give_spares_back(mv_edit *edit) {
+    mv_list spares = {0};
+    while (edit->spares > 0) mv_list_push(&spares, edit->spare[--edit->spares]);
+    mv_arena_free(edit->arena, spares);
+}
+
+void mv_edit_sweep(mv_edit *edit, mv_list *to) {
+    give_spares_back(edit);
+    if (edit->discarded == 0) return;
+    mv_list kept = {0};
+    for (void *object = edit->born.head, *next; object; object = next) {
+        next = mv_record_of(object)->next;
+        mv_list_push(mv_birth(object) & MV_DISCARDED ? to : &kept, object);
+    }
+    edit->born = kept;
+    edit->discarded = 0;
+}
+
+void mv_edit_drop(mv_edit *edit) {
+    give_spares_back(edit);
+    mv_arena_free(edit->arena, edit->born);
+    edit->born = edit->replaced = (mv_list){0};
+    edit->born_bytes = edit->born_blocks = edit->discarded = 0;
+}
+
+static void scatter(void *object, unsigned level, uint64_t floor, uint64_t limit, mv_list *older, mv_list *newer) {
+    if (!object || mv_birth(object) <= floor) return;
+    if (level > 0)
+        for (int i = 0; i < MV_FANOUT; i++) scatter(((void **)object)[i], level - 1, floor, limit, older, newer);
+    mv_list_push(mv_birth(object) <= limit ? older : newer, object);
+}
+
+void mv_table_scatter(const mv_table *table, uint64_t floor, uint64_t limit, mv_list *older, mv_list *newer) {
+    scatter(table->root, table->height, floor, limit, older, newer);
+}
+
+static uint64_t check(const void *object, unsigned level, uint64_t floor, uint64_t newest) {
+    if (!object) return 0;
+    uint64_t birth = mv_birth(object);
+    assert(birth <= newest);
+    if (birth <= floor) return 0;
+    uint64_t bytes = mv_class_size(mv_class_of(object));
+    if (level > 0)
+        for (int i = 0; i < MV_FANOUT; i++) bytes += check(((void *const *)object)[i], level - 1, floor, birth);
+    return bytes;
+}
+
+uint64_t mv_table_check(const mv_table *table, uint64_t floor, uint64_t newest) {
+    return check(table->root, table->height, floor, newest);
+}

@@ -1,0 +1,82 @@
+/*
+ * The block table of a version: which block stands at which place.
+ *
+ * A persistent hash array-mapped trie, 64-way. Block numbers are dense, so the key is its own hash, every
+ * node is a full array of 64 children (NULL: a hole, which reads as zeros), and the trie is as high as its last block
+ * needs. Height 0: the root is block 0 itself.
+ *
+ * A table is changed through an edit, which is the making of one version: objects born in it are changed in place,
+ * all others are copied first and recorded as replaced. An object whose birth is at or below the
+ * edit's floor is inherited from another database (a fork's origin) and is never recorded. A table that is not
+ * being edited never changes.
+ *
+ * Objects born in the edit stand in `born`, so that all of it can be dropped without a walk. One that is
+ * discarded within the same edit keeps its place there and is marked (MV_DISCARDED) until mv_edit_sweep.
+ *
+ * Nothing here locks: an edit belongs to one thread, and a table that is read is not edited.
+ */
+#ifndef MV_TABLE_H
+#define MV_TABLE_H
+
+#include "slab.h"
+
+#define MV_FANOUT_BITS 6
+#define MV_FANOUT 64
+#define MV_MAX_HEIGHT 8
+#define MV_DISCARDED (UINT64_C(1) << 63) /* set in the birth of what an edit made and discarded */
+
+typedef struct mv_table {
+    void *root;
+    uint8_t height; /* levels of nodes above the blocks */
+    uint8_t shift;  /* log2 of the block size; 0: not chosen yet */
+} mv_table;
+
+typedef struct mv_edit {
+    mv_arena *arena;
+    uint64_t birth; /* of what it makes */
+    uint64_t floor; /* births up to here are another database's */
+    mv_list born, replaced;
+    uint64_t born_bytes, born_blocks;         /* of objects in `born` that are not discarded */
+    uint64_t discarded;                       /* objects in `born` that are */
+    void *spare[MV_MAX_HEIGHT];               /* nodes kept for a cut that must not fail; not in `born` */
+    unsigned spares;
+} mv_edit;
+
+/* The block at that place, or NULL for a hole or beyond the end. */
+static inline const void *mv_table_find(const mv_table *table, uint64_t number) {
+    unsigned bits = table->height * MV_FANOUT_BITS;
+    if (number >> bits) return NULL;
+    const void *p = table->root;
+    while (p && bits) {
+        bits -= MV_FANOUT_BITS;
+        p = ((void *const *)p)[number >> bits & (MV_FANOUT - 1)];
+    }
+    return p;
+}
+
+/* Makes the block at that place one of the edit's own. Its content is what it was (zeros for a hole) if keep, else undefined.
+ * MV_NOMEM, MV_FULL: the table reads as before. */
+mv_result mv_table_own(mv_table *table, mv_edit *edit, uint64_t number, bool keep, void **block);
+
+/* Puts a block that the caller has from the arena at a place that is a hole. MV_NOMEM, MV_FULL: as before, the block is still the caller's. */
+mv_result mv_table_put(mv_table *table, mv_edit *edit, uint64_t number, void *block);
+
+/* Removes all blocks from that place on. Needs at most `height` nodes, and takes the edit's spares when there is no
+ * memory. MV_NOMEM, MV_FULL: the table reads as before. */
+mv_result mv_table_cut(mv_table *table, mv_edit *edit, uint64_t blocks);
+
+/* Sees to it that one mv_table_cut cannot fail. MV_NOMEM, MV_FULL. */
+mv_result mv_edit_reserve(mv_edit *edit, const mv_table *table);
+/* Moves what was discarded from `born` to `to` and gives the spares back. */
+void mv_edit_sweep(mv_edit *edit, mv_list *to);
+/* Frees all that the edit made. Needs no memory. */
+void mv_edit_drop(mv_edit *edit);
+
+/* Hands each object of the table with a birth above `floor` to one of two lists: `older` if its birth is at most `limit`, else `newer`.
+ * The table must not be used any more. */
+void mv_table_scatter(const mv_table *table, uint64_t floor, uint64_t limit, mv_list *older, mv_list *newer);
+
+/* Asserts that no node is younger than its parent nor birth above newest, and returns the bytes of objects with a birth above floor. */
+uint64_t mv_table_check(const mv_table *table, uint64_t floor, uint64_t newest);
+
+#endif

@@ -1,0 +1,687 @@
+/*
+ * How SQLite's calls map onto the store. See vfs.h.
+ *
+ * A main database file is a handle to a database, and while it has a lock, a pin:
+ *
+ *   xLock SHARED          pins the newest version, which is what the file then shows
+ *   xLock RESERVED        takes the writer's slot: SQLITE_BUSY if another has it, SQLITE_BUSY_SNAPSHOT if the pin is no longer
+ *                         the newest. PENDING and EXCLUSIVE add nothing, since readers are in nobody's way
+ *   first write           begins a transaction on the pin
+ *   COMMIT_PHASETWO       publishes it, and moves the pin: the only place where a change becomes visible
+ *   xUnlock               drops what was not published: ROLLBACK, errors, and journal_mode=OFF
+ *
+ * Waiting for the slot. SQLite has its own busy timeout, which calls the VFS's xSleep between two tries. A file
+ * that is refused the slot is remembered with its thread, and xSleep, called by that thread, sleeps until the slot is free instead
+ * of for a time: so PRAGMA busy_timeout and sqlite3_busy_timeout mean what they always mean, and nobody polls.
+ * Where SQLite says beforehand that a write follows (the pragma of that date in sqlite.c), the slot is taken before the pin, so
+ * that no other commit comes in between.
+ *
+ * Rollback. SQLite keeps its journal in its own memory (we report SQLITE_OPEN_MEMORY) and on ROLLBACK writes the old pages
+ * back, all of which is dropped afterwards. So from then on (it first asks for the file's size) a write that finds no memory is accepted,
+ * and the transaction is doomed: it can no longer be read, nor committed.
+ *
+ * Replaced content. A pager believes its cache when 16 bytes at offset 24 are what they were, and a connection its schema
+ * when the cookie at offset 40 is. Both may be equal by chance in content that has nothing to do with the old. So a file
+ * that sees a version of another epoch shows 16 other bytes once, and from then on a cookie that it has never shown, shifting it back on writes.
+ *
+ * Pages that SQLite points into (xFetch) belong to the pin. When the pin moves or a transaction is dropped while some are
+ * still in use, they are compared with what the file now shows; if one is gone, which takes a corrupt database, the old pin or
+ * the transaction is kept until all are given back.
+ */
+#include "vfs.h"
+
+#include "sqlite3.h"
+#include "sync.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECK_AT 24      /* what the pager compares: change counter, size, freelist */
+#define CHECK_BYTES 16
+#define COOKIE_AT 40     /* the schema cookie: https://sqlite.org/fileformat.html#schema_cookie */
+#define COOKIE_BYTES 4
+#define SECTOR 512
+
+typedef struct memory_file memory_file;
+
+struct mv_vfs {
+    sqlite3_vfs base;
+    sqlite3_vfs *system;   /* time and randomness; fixed at creation, as are store and name */
+    mv_store *store;
+    mv_mutex mutex;
+    uint64_t refs;         /* open files, and 1 while registered; under mutex, as is: */
+    memory_file *refused;  /* files that did not get the slot, the latest first */
+    char name[];
+};
+
+/* A page that SQLite points into. */
+typedef struct fetched {
+    int64_t offset;
+    const void *page;
+} fetched;
+
+/* What must outlive its use by the file: one of the two. */
+typedef struct kept {
+    mv_version *pin;
+    mv_txn *txn;
+    struct kept *next;
+} kept;
+
+struct memory_file {
+    sqlite3_file base;
+    mv_vfs *vfs;           /* all fields but the last group: the thread that uses the connection only */
+    mv_database *db;       /* NULL: a private file, which is all in txn */
+    mv_version *pin;       /* while there is a lock */
+    mv_txn *txn;           /* what is not published yet */
+    int lock;
+    bool read_only;
+    bool write_follows;    /* SQLite said so: take the slot with the next SHARED lock */
+    bool unwinding;        /* a rollback has probably begun */
+    bool prepared;         /* a commit has begun */
+    mv_result doom;        /* why the transaction must not be committed */
+    uint64_t ticket;       /* place in the queue for the slot */
+
+    bool shown;            /* the next four are set: */
+    uint64_t shown_epoch;
+    uint8_t shown_check[CHECK_BYTES];
+    uint32_t shown_cookie; /* the highest */
+    bool stale_cache;      /* the pager's is of another epoch, and does not know yet */
+    uint32_t cookie_shift; /* added to the stored cookie */
+
+    fetched *fetches;      /* in use by SQLite */
+    size_t fetch_count, fetch_room;
+    kept *spare;           /* made with the transaction, so that keeping needs no memory */
+    kept *kept;
+    sqlite3_int64 mmap_limit;
+    char journal_mode[9];
+
+    const void *refused_thread; /* under the vfs mutex, as all below; NULL: not in the list */
+    memory_file *refused_next;
+};
+
+int mv_sqlite_code(mv_result result) {
+    switch (result) {
+    case MV_OK: return SQLITE_OK;
+    case MV_NOMEM: return SQLITE_NOMEM;
+    case MV_FULL: return SQLITE_FULL;
+    case MV_BUSY: return SQLITE_BUSY;
+    case MV_STALE: return SQLITE_BUSY_SNAPSHOT;
+    case MV_NOTFOUND: return SQLITE_CANTOPEN;
+    case MV_EXISTS: return SQLITE_ERROR;
+    case MV_CLOSED: return SQLITE_CANTOPEN;
+    case MV_NOTADB: return SQLITE_NOTADB;
+    case MV_TRUNCATED: return SQLITE_CORRUPT;
+    }
+    return SQLITE_INTERNAL;
+}
+
+/* Within a file, SQLite expects a refusal of memory to say that it came from there. */
+static int io_code(mv_result result) {
+    return result == MV_NOMEM ? SQLITE_IOERR_NOMEM : mv_sqlite_code(result);
+}
+
+/* ---- the life of a vfs ------------------------------------------------------------------------------ */
+
+static void hold(mv_vfs *vfs) {
+    mv_lock(&vfs->mutex);
+    vfs->refs++;
+    mv_unlock(&vfs->mutex);
+}
+
+static void release(mv_vfs *vfs) {
+    mv_lock(&vfs->mutex);
+    bool last = --vfs->refs == 0;
+    mv_unlock(&vfs->mutex);
+    if (!last) return;
+    mv_store_release(vfs->store);
+    mv_mutex_destroy(&vfs->mutex);
+    sqlite3_free(vfs);
+}
+
+/* ---- waiting for the slot --------------------------------------------------------------------------- */
+
+/* An address that stands for the calling thread. */
+static const void *this_thread(void) {
+    static _Thread_local char self;
+    return &self;
+}
+
+static void remove_refused(memory_file *f) {
+    mv_vfs *vfs = f->vfs;
+    mv_lock(&vfs->mutex);
+    if (f->refused_thread) {
+        memory_file **at = &vfs->refused;
+        while (*at != f) at = &(*at)->refused_next;
+        *at = f->refused_next;
+        f->refused_thread = NULL;
+    }
+    mv_unlock(&vfs->mutex);
+}
+
+/* The slot was refused: the busy handler may sleep next. */
+static void refuse(memory_file *f) {
+    remove_refused(f);
+    if (!f->ticket) f->ticket = mv_write_ticket(f->db);
+    mv_lock(&f->vfs->mutex);
+    f->refused_thread = this_thread();
+    f->refused_next = f->vfs->refused;
+    f->vfs->refused = f;
+    mv_unlock(&f->vfs->mutex);
+}
+
+static int vfs_sleep(sqlite3_vfs *base, int usec) {
+    mv_vfs *vfs = (mv_vfs *)base;
+    mv_database *db = NULL;
+    const void *owner = NULL;
+    uint64_t ticket = 0;
+    mv_lock(&vfs->mutex);
+    for (memory_file **at = &vfs->refused; *at && !db; at = &(*at)->refused_next) {
+        memory_file *f = *at;
+        if (f->refused_thread != this_thread()) continue;
+        db = f->db;
+        owner = f;
+        ticket = f->ticket;
+        mv_database_hold(db); /* the file may be closed by another thread if this sleep is not the one after its refusal */
+        *at = f->refused_next;
+        f->refused_thread = NULL;
+        break;
+    }
+    mv_unlock(&vfs->mutex);
+    if (!db) return vfs->system->xSleep(vfs->system, usec);
+    mv_write_wait(db, owner, ticket, usec);
+    mv_database_release(db);
+    return usec;
+}
+
+static int take_slot(memory_file *f) {
+    mv_result rc = mv_write_lock(f->db, f);
+    if (rc) {
+        refuse(f);
+        return mv_sqlite_code(rc);
+    }
+    f->ticket = 0;
+    if (f->refused_thread) remove_refused(f); /* a benign peek: only this thread enters the file in the list */
+    return SQLITE_OK;
+}
+
+/* ---- what the file shows ---------------------------------------------------------------------------- */
+
+static uint32_t get4(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static void put4(uint8_t *p, uint32_t v) {
+    p[0] = (uint8_t)(v >> 24);
+    p[1] = (uint8_t)(v >> 16);
+    p[2] = (uint8_t)(v >> 8);
+    p[3] = (uint8_t)v;
+}
+
+static bool covers_cookie(int64_t offset, int n) {
+    return offset <= COOKIE_AT && offset + n >= COOKIE_AT + COOKIE_BYTES;
+}
+
+/* A lock begins: is the content another one than the file showed last? */
+static void compare_epoch(memory_file *f) {
+    if (!f->shown || mv_version_epoch(f->pin) == f->shown_epoch) return;
+    uint8_t stored[COOKIE_BYTES] = {0};
+    mv_version_read(f->pin, stored, sizeof stored, COOKIE_AT);
+    uint32_t cookie = get4(stored);
+    f->cookie_shift = cookie > f->shown_cookie ? 0 : f->shown_cookie + 1 - cookie;
+    f->shown_epoch = mv_version_epoch(f->pin);
+    f->stale_cache = true;
+}
+
+/* A lock ends: remember what the pager may have in its cache. */
+static void note_shown(memory_file *f) {
+    uint8_t bytes[COOKIE_AT + COOKIE_BYTES - CHECK_AT] = {0};
+    mv_version_read(f->pin, bytes, sizeof bytes, CHECK_AT);
+    uint32_t cookie = get4(bytes + COOKIE_AT - CHECK_AT) + f->cookie_shift;
+    if (!f->stale_cache) memcpy(f->shown_check, bytes, CHECK_BYTES);
+    if (!f->shown || cookie > f->shown_cookie) f->shown_cookie = cookie;
+    f->shown_epoch = mv_version_epoch(f->pin);
+    f->shown = true;
+}
+
+/* Alters what was read from the file as the head of this file says. */
+static void disguise(memory_file *f, uint8_t *bytes, int n, int64_t offset) {
+    if (f->stale_cache && f->pin && offset == CHECK_AT && n == CHECK_BYTES) {
+        if (memcmp(bytes, f->shown_check, CHECK_BYTES) == 0) bytes[0] ^= 0xff;
+        f->stale_cache = false;
+    }
+    if (f->cookie_shift && covers_cookie(offset, n)) {
+        uint8_t *cookie = bytes + COOKIE_AT - offset;
+        put4(cookie, get4(cookie) + f->cookie_shift);
+    }
+}
+
+static const void *page_at(memory_file *f, int64_t offset, size_t n) {
+    return f->txn ? mv_txn_fetch(f->txn, offset, n) : f->pin ? mv_version_fetch(f->pin, offset, n) : NULL;
+}
+
+/* ---- pins and transactions -------------------------------------------------------------------------- */
+
+/* Is a page that SQLite points into no longer what the file shows? */
+static bool outlived(memory_file *f) {
+    for (size_t i = 0; i < f->fetch_count; i++)
+        if (page_at(f, f->fetches[i].offset, 1) != f->fetches[i].page) return true;
+    return false;
+}
+
+/* Lets go of a pin or a transaction that the file has just replaced. */
+static void let_go(memory_file *f, mv_version *pin, mv_txn *txn) {
+    if (outlived(f) && f->spare) {
+        kept *k = f->spare;
+        f->spare = NULL;
+        *k = (kept){.pin = pin, .txn = txn, .next = f->kept};
+        f->kept = k;
+        return;
+    }
+    if (pin) mv_version_release(pin);
+    mv_txn_drop(txn);
+}
+
+static void release_kept(memory_file *f) {
+    while (f->kept) {
+        kept *k = f->kept;
+        f->kept = k->next;
+        if (k->pin) mv_version_release(k->pin);
+        mv_txn_drop(k->txn);
+        sqlite3_free(k);
+    }
+}
+
+static void end_transaction(memory_file *f) {
+    f->unwinding = f->prepared = false;
+    f->doom = MV_OK;
+}
+
+static mv_result begin(memory_file *f) {
+    if (f->txn) return MV_OK;
+    if (!f->spare) f->spare = sqlite3_malloc(sizeof *f->spare);
+    if (!f->spare) return MV_NOMEM;
+    return mv_txn_begin(f->db, f->pin, &f->txn);
+}
+
+static mv_result prepare(memory_file *f) {
+    if (f->doom) return f->doom;
+    mv_result rc = mv_txn_prepare(f->txn);
+    if (!rc) f->prepared = true;
+    return rc;
+}
+
+static mv_result commit(memory_file *f) {
+    if (!f->txn) return MV_OK;
+    mv_result rc = prepare(f);
+    if (rc) return rc;
+    mv_version *old = f->pin;
+    f->pin = mv_txn_commit(f->txn);
+    f->txn = NULL;
+    end_transaction(f);
+    let_go(f, old, NULL);
+    return MV_OK;
+}
+
+static void drop(memory_file *f) {
+    mv_txn *txn = f->txn;
+    f->txn = NULL;
+    end_transaction(f);
+    if (txn) let_go(f, NULL, txn);
+}
+
+/* What a failed change of the database means. */
+static int change_failed(memory_file *f, mv_result rc) {
+    if (!f->db || !f->unwinding) return io_code(rc);
+    f->doom = rc;
+    return SQLITE_OK;
+}
+
+/* ---- file methods, in the order of sqlite3_io_methods ----------------------------------------------- */
+
+static int file_unlock(sqlite3_file *base, int lock);
+
+static int file_close(sqlite3_file *base) {
+    memory_file *f = (memory_file *)base;
+    if (f->db) {
+        file_unlock(base, SQLITE_LOCK_NONE);
+        remove_refused(f);
+        release_kept(f);
+        mv_database_release(f->db);
+    } else {
+        mv_txn_drop(f->txn);
+    }
+    sqlite3_free(f->fetches);
+    sqlite3_free(f->spare);
+    release(f->vfs);
+    return SQLITE_OK;
+}
+
+static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) {
+    memory_file *f = (memory_file *)base;
+    size_t got;
+    if (f->doom) return io_code(f->doom);
+    if (f->txn) {
+        got = mv_txn_read(f->txn, to, (size_t)n, offset);
+    } else if (f->pin) {
+        got = mv_version_read(f->pin, to, (size_t)n, offset);
+    } else { /* the header, before the first lock */
+        mv_version *newest = mv_database_pin(f->db);
+        got = mv_version_read(newest, to, (size_t)n, offset);
+        mv_version_release(newest);
+    }
+    if (got < (size_t)n) memset((char *)to + got, 0, (size_t)n - got);
+    if (f->db) disguise(f, to, n, offset);
+    return got < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
+}
+
+static int file_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 offset) {
+    memory_file *f = (memory_file *)base;
+    if (f->doom) return SQLITE_OK;
+    if (f->db && f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
+    mv_result rc = begin(f);
+    if (!rc) rc = mv_txn_write(f->txn, from, (size_t)n, offset);
+    if (!rc && f->cookie_shift && covers_cookie(offset, n)) {
+        uint8_t cookie[COOKIE_BYTES];
+        put4(cookie, get4((const uint8_t *)from + COOKIE_AT - offset) - f->cookie_shift);
+        rc = mv_txn_write(f->txn, cookie, sizeof cookie, COOKIE_AT);
+    }
+    return rc ? change_failed(f, rc) : SQLITE_OK;
+}
+
+static int file_truncate(sqlite3_file *base, sqlite3_int64 size) {
+    memory_file *f = (memory_file *)base;
+    if (f->doom) return SQLITE_OK;
+    if (f->db && f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
+    mv_result rc = begin(f);
+    if (!rc) rc = mv_txn_truncate(f->txn, size);
+    return rc ? change_failed(f, rc) : SQLITE_OK;
+}
+
+static int file_sync(sqlite3_file *base, int flags) {
+    (void)base;
+    (void)flags;
+    return SQLITE_OK;
+}
+
+static int file_size(sqlite3_file *base, sqlite3_int64 *size) {
+    memory_file *f = (memory_file *)base;
+    if (f->txn) {
+        *size = mv_txn_size(f->txn);
+        f->unwinding = f->db && !f->prepared;
+    } else if (f->pin) {
+        *size = mv_version_size(f->pin);
+    } else {
+        mv_version *newest = mv_database_pin(f->db);
+        *size = mv_version_size(newest);
+        mv_version_release(newest);
+    }
+    return SQLITE_OK;
+}
+
+static int file_lock(sqlite3_file *base, int lock) {
+    memory_file *f = (memory_file *)base;
+    if (!f->db || lock <= f->lock) return SQLITE_OK;
+    if (f->lock == SQLITE_LOCK_NONE) {
+        if (f->write_follows && !f->read_only) mv_write_lock(f->db, f); /* if that fails, RESERVED says so */
+        f->write_follows = false;
+        f->pin = mv_database_pin(f->db);
+        compare_epoch(f);
+        f->lock = SQLITE_LOCK_SHARED;
+    }
+    if (lock >= SQLITE_LOCK_RESERVED && f->lock < SQLITE_LOCK_RESERVED) {
+        int rc = take_slot(f);
+        if (rc) return rc;
+        if (!mv_version_is_newest(f->pin)) {
+            mv_write_unlock(f->db, f);
+            refuse(f); /* to try again at once */
+            return SQLITE_BUSY_SNAPSHOT;
+        }
+    }
+    f->lock = lock;
+    return SQLITE_OK;
+}
+
+static int file_unlock(sqlite3_file *base, int lock) {
+    memory_file *f = (memory_file *)base;
+    if (!f->db || lock >= f->lock) return SQLITE_OK;
+    if (f->lock >= SQLITE_LOCK_RESERVED) {
+        drop(f);
+        mv_write_unlock(f->db, f);
+    }
+    f->lock = lock;
+    if (lock == SQLITE_LOCK_NONE) {
+        mv_write_unlock(f->db, f); /* taken beforehand, for a write that did not follow */
+        note_shown(f);
+        mv_version *pin = f->pin;
+        f->pin = NULL;
+        let_go(f, pin, NULL);
+    }
+    return SQLITE_OK;
+}
+
+static int file_check_reserved(sqlite3_file *base, int *reserved) {
+    memory_file *f = (memory_file *)base;
+    *reserved = f->db && mv_write_locked(f->db);
+    return SQLITE_OK;
+}
+
+static bool is(const char *a, const char *b) {
+    return a && sqlite3_stricmp(a, b) == 0;
+}
+
+/* Pragmas that must not reach SQLite, or that tell us something. arg: answer, name, value. */
+static int file_pragma(memory_file *f, char **arg) {
+    if (is(arg[1], "experimental_pragma_20251114")) {
+        f->write_follows = f->lock == SQLITE_LOCK_NONE;
+        return SQLITE_OK;
+    }
+    if (is(arg[1], "journal_mode") && arg[2]) {
+        static const char *const modes[] = {"delete", "truncate", "persist", "memory", "off"};
+        for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+            if (is(arg[2], modes[i])) memcpy(f->journal_mode, modes[i], strlen(modes[i]) + 1);
+        if (is(arg[2], "wal")) { /* what it is for, the store does; the mode stays what it was, as SQLite answers where it has no WAL */
+            arg[0] = sqlite3_mprintf("%s", f->journal_mode);
+            return arg[0] ? SQLITE_OK : SQLITE_NOMEM;
+        }
+    }
+    return SQLITE_NOTFOUND;
+}
+
+static int file_control(sqlite3_file *base, int op, void *arg) {
+    memory_file *f = (memory_file *)base;
+    if (op == SQLITE_FCNTL_VFSNAME) {
+        *(char **)arg = sqlite3_mprintf("%s", f->vfs->name);
+        return *(char **)arg ? SQLITE_OK : SQLITE_NOMEM;
+    }
+    if (!f->db) return SQLITE_NOTFOUND;
+    switch (op) {
+    case SQLITE_FCNTL_SYNC: /* the last moment at which a commit can fail in order */
+        return f->txn ? io_code(prepare(f)) : SQLITE_OK;
+    case SQLITE_FCNTL_COMMIT_PHASETWO:
+        return io_code(commit(f));
+    case SQLITE_FCNTL_PRAGMA:
+        return file_pragma(f, arg);
+    case SQLITE_FCNTL_LOCKSTATE:
+        *(int *)arg = f->lock;
+        return SQLITE_OK;
+    case SQLITE_FCNTL_HAS_MOVED: /* a deleted database stays whole for those who have it */
+        *(int *)arg = 0;
+        return SQLITE_OK;
+    case SQLITE_FCNTL_MMAP_SIZE: {
+        sqlite3_int64 limit = *(sqlite3_int64 *)arg;
+        *(sqlite3_int64 *)arg = f->mmap_limit;
+        if (limit >= 0) f->mmap_limit = limit;
+        return SQLITE_OK;
+    }
+    case SQLITE_FCNTL_SIZE_HINT:
+        return SQLITE_OK;
+    }
+    return SQLITE_NOTFOUND;
+}
+
+static int file_sector_size(sqlite3_file *base) {
+    (void)base;
+    return SECTOR;
+}
+
+static int file_characteristics(sqlite3_file *base) {
+    (void)base;
+    return SQLITE_IOCAP_SAFE_APPEND | SQLITE_IOCAP_SEQUENTIAL | SQLITE_IOCAP_POWERSAFE_OVERWRITE | SQLITE_IOCAP_SUBPAGE_READ;
+}
+
+static int file_fetch(sqlite3_file *base, sqlite3_int64 offset, int n, void **page) {
+    memory_file *f = (memory_file *)base;
+    *page = NULL;
+    if (!f->db || f->doom || (f->cookie_shift && offset <= COOKIE_AT)) return SQLITE_OK;
+    const void *found = page_at(f, offset, (size_t)n);
+    if (!found) return SQLITE_OK;
+    if (f->fetch_count == f->fetch_room) {
+        size_t room = f->fetch_room ? 2 * f->fetch_room : 16;
+        fetched *wide = sqlite3_realloc64(f->fetches, room * sizeof *wide);
+        if (!wide) return SQLITE_OK; /* it will be read instead */
+        f->fetches = wide;
+        f->fetch_room = room;
+    }
+    f->fetches[f->fetch_count++] = (fetched){.offset = offset, .page = found};
+    *page = (void *)found;
+    return SQLITE_OK;
+}
+
+static int file_unfetch(sqlite3_file *base, sqlite3_int64 offset, void *page) {
+    memory_file *f = (memory_file *)base;
+    (void)offset;
+    if (!page) return SQLITE_OK; /* to forget what is mapped and not in use: nothing is */
+    size_t i = f->fetch_count;
+    while (i > 0 && f->fetches[i - 1].page != page) i--; /* the latest are the first to go */
+    assert(i > 0);
+    if (i > 0) f->fetches[i - 1] = f->fetches[--f->fetch_count];
+    if (f->fetch_count == 0 && f->kept) release_kept(f);
+    return SQLITE_OK;
+}
+
+static const sqlite3_io_methods file_methods = {
+    .iVersion = 3,
+    .xClose = file_close,
+    .xRead = file_read,
+    .xWrite = file_write,
+    .xTruncate = file_truncate,
+    .xSync = file_sync,
+    .xFileSize = file_size,
+    .xLock = file_lock,
+    .xUnlock = file_unlock,
+    .xCheckReservedLock = file_check_reserved,
+    .xFileControl = file_control,
+    .xSectorSize = file_sector_size,
+    .xDeviceCharacteristics = file_characteristics,
+    .xFetch = file_fetch,
+    .xUnfetch = file_unfetch, /* no xShm*: what a write-ahead log is for, the store does */
+};
+
+/* ---- vfs methods, in the order of sqlite3_vfs ------------------------------------------------------- */
+
+static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file, int flags, int *out_flags) {
+    mv_vfs *vfs = (mv_vfs *)base;
+    memory_file *f = (memory_file *)file;
+    mv_result rc;
+    if (flags & SQLITE_OPEN_WAL) return SQLITE_CANTOPEN;
+    *f = (memory_file){.vfs = vfs, .journal_mode = "memory"};
+    if (flags & SQLITE_OPEN_MAIN_DB) {
+        f->read_only = (flags & SQLITE_OPEN_READONLY) != 0;
+        rc = mv_store_open(vfs->store, name, strlen(name), (flags & SQLITE_OPEN_CREATE) != 0, &f->db);
+    } else {
+        rc = mv_store_scratch(vfs->store, &f->txn);
+    }
+    if (rc) return mv_sqlite_code(rc);
+    hold(vfs);
+    f->base.pMethods = &file_methods;
+    if (out_flags) *out_flags = flags | SQLITE_OPEN_MEMORY;
+    return SQLITE_OK;
+}
+
+/* SQLite deletes journals only, and those are private to their opener. */
+static int vfs_delete(sqlite3_vfs *base, const char *name, int sync_dir) {
+    (void)base;
+    (void)name;
+    (void)sync_dir;
+    return SQLITE_OK;
+}
+
+/* SQLite asks for journals only, at every lock: there is never one that it would have to know. */
+static int vfs_access(sqlite3_vfs *base, const char *name, int flags, int *answer) {
+    (void)base;
+    (void)name;
+    (void)flags;
+    *answer = 0;
+    return SQLITE_OK;
+}
+
+static int vfs_full_pathname(sqlite3_vfs *base, const char *name, int room, char *out) {
+    (void)base;
+    size_t n = strlen(name) + 1;
+    if (n > (size_t)room) return SQLITE_CANTOPEN;
+    memcpy(out, name, n);
+    return SQLITE_OK;
+}
+
+static int vfs_randomness(sqlite3_vfs *base, int n, char *out) {
+    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    return system->xRandomness(system, n, out);
+}
+
+static int vfs_current_time(sqlite3_vfs *base, double *out) {
+    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    return system->xCurrentTime(system, out);
+}
+
+static int vfs_last_error(sqlite3_vfs *base, int n, char *out) {
+    (void)base;
+    if (n > 0) *out = 0;
+    return 0;
+}
+
+static int vfs_current_time_int64(sqlite3_vfs *base, sqlite3_int64 *out) {
+    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    return system->xCurrentTimeInt64(system, out);
+}
+
+int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out) {
+    int rc = sqlite3_initialize();
+    if (rc) return rc;
+    mv_vfs *vfs = sqlite3_malloc64(sizeof *vfs + strlen(name) + 1);
+    if (!vfs) return SQLITE_NOMEM;
+    *vfs = (mv_vfs){.system = sqlite3_vfs_find(NULL), .store = store, .refs = 1};
+    memcpy(vfs->name, name, strlen(name) + 1);
+    vfs->base = (sqlite3_vfs){
+        .iVersion = 2,
+        .szOsFile = sizeof(memory_file),
+        .mxPathname = MV_MAX_NAME,
+        .zName = vfs->name,
+        .xOpen = vfs_open,
+        .xDelete = vfs_delete,
+        .xAccess = vfs_access,
+        .xFullPathname = vfs_full_pathname,
+        .xRandomness = vfs_randomness,
+        .xSleep = vfs_sleep,
+        .xCurrentTime = vfs_current_time,
+        .xGetLastError = vfs_last_error,
+        .xCurrentTimeInt64 = vfs_current_time_int64,
+    };
+    mv_mutex_init(&vfs->mutex);
+    mv_store_hold(store);
+    sqlite3_mutex *mutex = sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_VFS1); /* two who register the same name at once */
+    sqlite3_mutex_enter(mutex);
+    rc = sqlite3_vfs_find(name) ? SQLITE_MISUSE : sqlite3_vfs_register(&vfs->base, 0);
+    sqlite3_mutex_leave(mutex);
+    if (rc) {
+        release(vfs);
+        return rc;
+    }
+    *out = vfs;
+    return SQLITE_OK;
+}
+
+void mv_vfs_unregister(mv_vfs *vfs) {
+    sqlite3_vfs_unregister(&vfs->base);
+    release(vfs);
+}
