@@ -1,0 +1,106 @@
+package io.github.sqlitememvfs;
+
+import java.lang.ref.PhantomReference;
+import java.lang.ref.ReferenceQueue;
+import java.util.HashSet;
+import java.util.Set;
+
+/**
+ * Gives back what forgotten objects hold, once the garbage collector has found them.
+ *
+ * <p>One daemon thread waits for them. It runs only while there are objects to watch, and ends {@value #LINGER_MILLIS} ms after the last one was
+ * closed, so that it does not keep this class's loader alive for good.
+ *
+ * <p>An action must not reach its object, must not throw and must not wait for a call of the user to end: it leaves
+ * the work to that call's thread instead ({@link ConnectionHandle}).
+ */
+final class Cleanup extends PhantomReference<Object> {
+  private static final long LINGER_MILLIS = 3_000;
+
+  private static final ReferenceQueue<Object> QUEUE = new ReferenceQueue<>();
+
+  /** Keeps the references themselves reachable. Under its own monitor, as {@link #thread}. */
+  private static final Set<Cleanup> WATCHED = new HashSet<>();
+
+  private static Thread thread;
+
+  /** Never set. */
+  private static volatile Object nothing;
+
+  private final Runnable action;
+
+  private Cleanup(Object object, Runnable action) {
+    super(object, QUEUE);
+    this.action = action;
+  }
+
+  /** Has the action run after the object was forgotten, unless {@link #cancel} is called before. */
+  static Cleanup register(Object object, Runnable action) {
+    Cleanup cleanup = new Cleanup(object, action);
+    synchronized (WATCHED) {
+      WATCHED.add(cleanup);
+      if (thread == null) {
+        thread = new Thread(null, Cleanup::run, "sqlite-memory-vfs cleanup");
+        thread.setDaemon(true);
+        thread.setContextClassLoader(null);
+        thread.start();
+      }
+    }
+    return cleanup;
+  }
+
+  /** For objects that were closed. */
+  void cancel() {
+    synchronized (WATCHED) {
+      if (WATCHED.remove(this)) {
+        clear();
+        if (WATCHED.isEmpty()) {
+          enqueue(); // wakes the thread, which then waits for its end
+        }
+      }
+    }
+  }
+
+  /**
+   * Keeps an object reachable up to here, as Java 9's {@code Reference.reachabilityFence} does. Without it an object may be
+   * found forgotten, and closed, while the last call for it is under way.
+   */
+  static void keepAlive(Object object) {
+    if (object == nothing) {
+      throw new NullPointerException();
+    }
+  }
+
+  private static void run() {
+    while (true) {
+      boolean idle;
+      synchronized (WATCHED) {
+        idle = WATCHED.isEmpty();
+      }
+      Cleanup cleanup;
+      try {
+        cleanup = (Cleanup) (idle ? QUEUE.remove(LINGER_MILLIS) : QUEUE.remove());
+      } catch (InterruptedException e) {
+        continue; // nobody has a reason to: not a request to end
+      }
+      synchronized (WATCHED) {
+        if (cleanup == null) {
+          if (WATCHED.isEmpty()) {
+            thread = null;
+            return;
+          }
+          continue;
+        }
+        if (!WATCHED.remove(cleanup)) {
+          continue;
+        }
+      }
+      try {
+        cleanup.action.run();
+      } catch (Throwable e) { // an OutOfMemoryError, at worst: the others are still to be served
+        Thread.UncaughtExceptionHandler handler = Thread.currentThread().getUncaughtExceptionHandler();
+        handler.uncaughtException(Thread.currentThread(), e);
+      }
+    }
+  }
+}

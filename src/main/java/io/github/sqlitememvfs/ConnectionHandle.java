@@ -1,0 +1,415 @@
+package io.github.sqlitememvfs;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayDeque;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The native side of one connection, and of its statements.
+ *
+ * <p><b>Lock.</b> One lock for the connection and all its statements, held during each call, never while code of the user runs. All
+ * calls go {@code enter(); try { ... } finally { exit(); }}. A transaction's body does not hold the lock; instead its thread
+ * is the {@link #owner}, and {@link #enter} makes other threads wait until it is done. So whoever must close the connection
+ * has only to wait for the call that is running, not for a body, which might wait for him.
+ *
+ * <p><b>Order of locks.</b> This lock, then the monitor of the {@link StoreHandle}. {@link #interruptMonitor} is innermost.
+ *
+ * <p><b>Forgotten objects.</b> It never refers to {@link SqliteConnection} or {@link SqliteStatement}. When one of these was forgotten, the clean-up
+ * thread leaves a note ({@link #pending}) and does what it asks for if nobody holds the lock; otherwise the holder does it, since it looks for a
+ * note after letting go of the lock.
+ */
+final class ConnectionHandle {
+  /** Memory for a row, with room for this many columns and some text, is kept for the next statement. */
+  private static final int ROW_BYTES = 4096;
+
+  private static final int MAX_SPARE_ROWS = 8;
+
+  private static final int MAX_WAIT_MILLIS = 100;
+
+  final StoreHandle store;
+  final String database;
+  final boolean readOnly;
+
+  /** What {@link Native} has to tell, and the bytes of small texts; under the lock. */
+  final int[] out = new int[2];
+
+  final byte[] scratch = new byte[Native.ROW_MAX_VALUE];
+
+  private final ReentrantLock lock = new ReentrantLock();
+  private final Condition free = lock.newCondition();
+
+  /** The sqlite3; zero: closed. Under the lock. */
+  private long address;
+
+  /** The thread in whose transaction body the connection is, and how many bodies deep. Under the lock. */
+  private Thread owner;
+
+  private int depth;
+
+  /** All statements that are not finalized. Under the lock. */
+  private StatementHandle statements;
+
+  private final ArrayDeque<ByteBuffer> spareRows = new ArrayDeque<>();
+
+  /** Held while the connection is interrupted, and when it goes. */
+  private final Object interruptMonitor = new Object();
+
+  /** The same as address. Under interruptMonitor. */
+  private long interruptible;
+
+  private final ConcurrentLinkedQueue<StatementHandle> forgottenStatements = new ConcurrentLinkedQueue<>();
+  private volatile boolean forgotten;
+  private volatile boolean pending;
+
+  ConnectionHandle(StoreHandle store, String database, boolean readOnly, long address) {
+    this.store = store;
+    this.database = database;
+    this.readOnly = readOnly;
+    this.address = address;
+    this.interruptible = address;
+  }
+
+  // ---- lock ----
+
+  /** Takes the lock, once no other thread is in a transaction body. Throws if closed. */
+  void enter() {
+    lock.lock();
+    if (address == 0 || (owner != null && owner != Thread.currentThread())) {
+      enterSlowly();
+    }
+  }
+
+  private void enterSlowly() {
+    while (address != 0 && owner != null && owner != Thread.currentThread()) {
+      free.awaitUninterruptibly();
+    }
+    if (address == 0) {
+      lock.unlock();
+      throw closedException();
+    }
+  }
+
+  /** Lets go of the lock. */
+  void exit() {
+    lock.unlock();
+    if (pending) {
+      serveForgotten();
+    }
+  }
+
+  IllegalStateException closedException() {
+    return new IllegalStateException("connection to database " + Text.quote(database) + " of " + store.name + " is closed");
+  }
+
+  // ---- transactions; without the lock ----
+
+  /** Begins a transaction, or a savepoint inside one, whose body the calling thread will run. Returns the savepoint's name, or null. */
+  String begin() {
+    enter();
+    try {
+      String savepoint = null;
+      if (inTransaction()) {
+        savepoint = "sqlitememvfs_" + (depth + 1);
+        run("SAVEPOINT " + savepoint);
+      } else {
+        run(readOnly ? "BEGIN" : "BEGIN IMMEDIATE");
+      }
+      owner = Thread.currentThread();
+      depth++;
+      return savepoint;
+    } finally {
+      exit();
+    }
+  }
+
+  /** Ends the body's transaction or savepoint; rolls it back if that fails. */
+  void commit(String savepoint) {
+    lock.lock();
+    try {
+      leaveBody();
+      if (address == 0) {
+        throw new IllegalStateException("connection to database " + Text.quote(database) + " of " + store.name
+            + " was closed during the transaction, which was rolled back");
+      }
+      try {
+        run(savepoint == null ? "COMMIT" : "RELEASE " + savepoint);
+      } catch (SqliteException e) {
+        rollbackLocked(savepoint, e);
+        throw e;
+      }
+    } finally {
+      exit();
+    }
+  }
+
+  /** Rolls the body's transaction or savepoint back, because of that. */
+  void rollback(String savepoint, Throwable cause) {
+    lock.lock();
+    try {
+      leaveBody();
+      if (address != 0) {
+        rollbackLocked(savepoint, cause);
+      }
+    } finally {
+      exit();
+    }
+  }
+
+  private void rollbackLocked(String savepoint, Throwable cause) {
+    try {
+      if (inTransaction()) { // else SQLite, or the body, has rolled back
+        run(savepoint == null ? "ROLLBACK" : "ROLLBACK TO " + savepoint + "; RELEASE " + savepoint);
+      }
+    } catch (SqliteException e) {
+      cause.addSuppressed(e);
+    }
+  }
+
+  /** Under the lock, closed or not: undoes what {@link #begin} did for the body. */
+  private void leaveBody() {
+    if (--depth == 0) {
+      owner = null;
+      free.signalAll();
+      if (forgotten) {
+        pending = true;
+      }
+    }
+  }
+
+  // ---- under the lock ----
+
+  /** The sqlite3. */
+  long address() {
+    return address;
+  }
+
+  /** Whether a transaction is open. */
+  boolean inTransaction() {
+    return !Native.autocommit(address);
+  }
+
+  /** Runs a script. */
+  void execute(byte[] script) {
+    int code = Native.execute(address, script, out);
+    if (code != SqliteCodes.OK) {
+      throw error(code, null, script, out[0], out[1]);
+    }
+  }
+
+  /** Runs one of the library's own statements. */
+  void run(String sql) {
+    execute(sql.getBytes(US_ASCII));
+  }
+
+  /** Prepares exactly one statement. */
+  StatementHandle prepare(String sql, byte[] utf8) {
+    long statement = Native.prepare(address, utf8, out);
+    int code = out[0];
+    if (code == Native.NO_STATEMENT) {
+      throw new IllegalArgumentException("there is no statement in: " + sql);
+    }
+    if (code == Native.MORE_STATEMENTS) {
+      throw new IllegalArgumentException("there is more than one statement; execute(script) runs them all: " + sql);
+    }
+    if (code != SqliteCodes.OK) {
+      throw error(code, sql, utf8);
+    }
+    StatementHandle handle = new StatementHandle(this, sql, statement);
+    handle.next = statements;
+    if (statements != null) {
+      statements.previous = handle;
+    }
+    statements = handle;
+    return handle;
+  }
+
+  /** Finalizes a statement, if that was not done before. */
+  void finalizeStatement(StatementHandle statement) {
+    if (statement.address == 0) {
+      return;
+    }
+    Native.finalizeStatement(statement.address);
+    statement.address = 0;
+    statement.onRow = false;
+    if (statement.row != null && statement.row.capacity() == ROW_BYTES && spareRows.size() < MAX_SPARE_ROWS) {
+      spareRows.push(statement.row);
+    }
+    statement.row = null;
+    if (statement.previous != null) {
+      statement.previous.next = statement.next;
+    } else {
+      statements = statement.next;
+    }
+    if (statement.next != null) {
+      statement.next.previous = statement.previous;
+    }
+  }
+
+  /** Memory for a row of so many columns. */
+  ByteBuffer takeRow(int columns) {
+    int header = Native.ROW_HEADER + columns * Native.ROW_COLUMN;
+    if (header > ROW_BYTES / 2) {
+      return ByteBuffer.allocateDirect(header + ROW_BYTES).order(ByteOrder.nativeOrder());
+    }
+    ByteBuffer spare = spareRows.poll();
+    return spare != null ? spare : ByteBuffer.allocateDirect(ROW_BYTES).order(ByteOrder.nativeOrder());
+  }
+
+  /** The exception for a code that SQLite returned just now; utf8 is the SQL if it was given to SQLite just now, else null. */
+  SqliteException error(int code, String sql, byte[] utf8) {
+    return error(code, sql, utf8, 0, utf8 == null ? 0 : utf8.length);
+  }
+
+  /** The same; if sql is null, it is the part of utf8 from start to end. */
+  private SqliteException error(int code, String sql, byte[] utf8, int start, int end) {
+    String message = Text.decode(Native.errorMessage(address, code, out));
+    int extended = out[0];
+    int offset = out[1];
+    String statement = sql;
+    int first = start;
+    if (sql == null && utf8 != null) {
+      while (first < end && (utf8[first] <= ' ' && utf8[first] >= 0)) {
+        first++;
+      }
+      statement = new String(utf8, first, end - first, UTF_8);
+    }
+    int index = -1;
+    if (utf8 != null && offset >= first - start && offset <= end - start) {
+      index = Text.chars(utf8, first, start + offset);
+    }
+    return SqliteException.of(extended, message, statement, index);
+  }
+
+  // ---- from any thread, without the lock ----
+
+  /** Interrupts what is running, without waiting for it. False if closed. */
+  boolean interrupt() {
+    synchronized (interruptMonitor) {
+      if (interruptible == 0) {
+        return false;
+      }
+      Native.interrupt(interruptible);
+      return true;
+    }
+  }
+
+  boolean isClosed() {
+    synchronized (interruptMonitor) {
+      return interruptible == 0;
+    }
+  }
+
+  // ---- close ----
+
+  /** Closes a statement as soon as other threads let it. */
+  void close(StatementHandle statement) {
+    lock.lock();
+    try {
+      while (statement.address != 0 && owner != null && owner != Thread.currentThread()) {
+        free.awaitUninterruptibly();
+      }
+      finalizeStatement(statement);
+    } finally {
+      exit();
+    }
+  }
+
+  /** Waits for other threads' calls and transaction bodies, and closes. */
+  void close() {
+    lock.lock();
+    try {
+      while (address != 0 && owner != null && owner != Thread.currentThread()) {
+        free.awaitUninterruptibly();
+      }
+      closeLocked();
+    } finally {
+      exit();
+    }
+  }
+
+  /**
+   * Interrupts the call that is running, waits for its end, and closes. A transaction body finds the connection closed.
+   *
+   * <p>An interrupt that comes just before SQLite begins to run a statement has no effect, hence the repetition.
+   */
+  void closeNow() {
+    boolean interrupted = false;
+    int wait = 1;
+    while (true) {
+      interrupt();
+      try {
+        if (lock.tryLock(wait, TimeUnit.MILLISECONDS)) {
+          break;
+        }
+        wait = Math.min(wait * 2, MAX_WAIT_MILLIS);
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    try {
+      closeLocked();
+    } finally {
+      exit();
+      if (interrupted) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  private void closeLocked() {
+    if (address == 0) {
+      return;
+    }
+    synchronized (interruptMonitor) {
+      interruptible = 0;
+    }
+    while (statements != null) {
+      finalizeStatement(statements);
+    }
+    Native.closeConnection(address);
+    address = 0;
+    spareRows.clear();
+    forgottenStatements.clear();
+    free.signalAll();
+    store.remove(this);
+  }
+
+  // ---- forgotten objects; by the clean-up thread ----
+
+  /** The {@link SqliteConnection} was forgotten. */
+  void forget() {
+    forgotten = true;
+    pending = true;
+    serveForgotten();
+  }
+
+  /** The {@link SqliteStatement} was forgotten. */
+  void forget(StatementHandle statement) {
+    forgottenStatements.add(statement);
+    pending = true;
+    serveForgotten();
+  }
+
+  private void serveForgotten() {
+    while (pending && lock.tryLock()) {
+      try {
+        pending = false;
+        for (StatementHandle statement; (statement = forgottenStatements.poll()) != null; ) {
+          finalizeStatement(statement);
+        }
+        if (forgotten && owner == null) {
+          closeLocked();
+        }
+      } finally {
+        lock.unlock();
+      }
+    }
+  }
+}

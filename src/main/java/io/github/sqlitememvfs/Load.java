@@ -1,0 +1,140 @@
+package io.github.sqlitememvfs;
+
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.ReadableByteChannel;
+
+/**
+ * New content of a database on its way in, built beside the old. Used by the one thread that made it, which holds the store.
+ *
+ * <p>Whatever goes wrong leaves the old content as it is: only {@link #publish} touches it.
+ */
+final class Load implements AutoCloseable {
+  private final StoreHandle handle;
+  private final long store;
+  private final String database;
+  private final byte[] name;
+  private final int[] out = new int[1];
+
+  /** The mv_load; zero: published or dropped. */
+  private long address;
+
+  /** store: acquired from the handle for as long as this is used. */
+  Load(StoreHandle handle, long store, String database, byte[] name) {
+    this.handle = handle;
+    this.store = store;
+    this.database = database;
+    this.name = name;
+    this.address = Native.loadBegin(store, name, out);
+    check(out[0]);
+  }
+
+  /** Reads a stream to its end. */
+  void readFrom(InputStream in) throws IOException {
+    if (in.getClass() == FileInputStream.class) { // a subclass may give other bytes than its channel
+      readFrom(((FileInputStream) in).getChannel());
+      return;
+    }
+    byte[] buffer = new byte[Transfer.BUFFER_BYTES];
+    while (true) {
+      int n = in.read(buffer, 0, buffer.length);
+      if (n == 0) { // against the contract, but seen: read() must wait
+        int b = in.read();
+        buffer[0] = (byte) b;
+        n = b < 0 ? -1 : 1;
+      }
+      if (n < 0) {
+        return;
+      }
+      if (n > buffer.length) {
+        throw new IOException(in.getClass().getName() + ".read returned " + n + " for an array of " + buffer.length);
+      }
+      write(buffer, n);
+    }
+  }
+
+  /** Reads a channel to its end. */
+  void readFrom(ReadableByteChannel in) throws IOException {
+    Transfer.checkBlocking(in);
+    boolean direct = Transfer.isOfPlatform(in);
+    ByteBuffer buffer = null;
+    Transfer.Patience patience = new Transfer.Patience();
+    while (true) {
+      handle.checkOpen();
+      // Straight into the block's memory if there is enough of it in one piece, and the channel cannot keep the buffer.
+      ByteBuffer space = direct ? space() : null;
+      if (space != null) {
+        int n = in.read(space);
+        if (n < 0) {
+          return;
+        }
+        check(Native.loadFilled(address, n));
+        patience.moved(n, in);
+      } else {
+        if (buffer == null) {
+          buffer = ByteBuffer.allocateDirect(Transfer.BUFFER_BYTES);
+        }
+        buffer.clear();
+        int n = in.read(buffer);
+        if (n < 0) {
+          return;
+        }
+        check(Native.loadWriteDirect(address, buffer, 0, n));
+        patience.moved(n, in);
+      }
+    }
+  }
+
+  /** Reads all chunks. */
+  void readFrom(Iterable<byte[]> chunks) {
+    for (byte[] chunk : chunks) {
+      write(chunk, chunk.length);
+    }
+  }
+
+  private void write(byte[] from, int n) {
+    handle.checkOpen();
+    check(Native.loadWrite(address, from, 0, n));
+  }
+
+  private ByteBuffer space() {
+    ByteBuffer space = Native.loadSpace(address, Transfer.MIN_DIRECT_BYTES, Transfer.MAX_DIRECT_BYTES, out);
+    check(out[0]);
+    return space;
+  }
+
+  /** Makes what was read the content of the database, after waiting for its writer for that long at the most. */
+  void publish(long busyTimeoutMillis) {
+    check(Native.loadFinish(address));
+    check(Native.publish(store, name, address, Math.min(busyTimeoutMillis, Integer.MAX_VALUE) * 1000));
+    address = 0;
+  }
+
+  private void check(int result) {
+    switch (result) {
+      case Native.MV_OK:
+        return;
+      case Native.MV_NOTADB:
+        throw SqliteException.of(SqliteCodes.NOTADB, message());
+      case Native.MV_TRUNCATED:
+        throw SqliteException.of(SqliteCodes.CORRUPT, message());
+      default:
+        throw handle.error(store, result, database);
+    }
+  }
+
+  private String message() {
+    return "cannot take in database " + Text.quote(database) + ": " + Text.decode(Native.loadMessage(address));
+  }
+
+  /** Drops what was not published. */
+  @Override
+  public void close() {
+    if (address != 0) {
+      Native.loadDrop(address);
+      address = 0;
+    }
+  }
+}

@@ -1,0 +1,110 @@
+package io.github.sqlitememvfs;
+
+import java.nio.ByteBuffer;
+
+/**
+ * The native side of a pinned version of a database: of a {@link Snapshot}, or of a stream that has its own.
+ *
+ * <p>Any number of threads may read it. Each read counts as a user; {@link #close} does not wait for them, but the version goes with
+ * the last. All mutable fields are under the monitor.
+ */
+final class PinHandle {
+  final StoreHandle store;
+  private final String what;
+  private final long address;
+  private final long size;
+  private final long number;
+  private int users;
+  private boolean closed;
+
+  /** Takes over the pin; what: how messages call what is closed. */
+  PinHandle(StoreHandle store, String what, long address) {
+    this.store = store;
+    this.what = what;
+    this.address = address;
+    this.size = Native.versionSize(address);
+    this.number = Native.versionNumber(address);
+  }
+
+  /** Size of the version in bytes; may be asked for after close too. */
+  long size() {
+    return size;
+  }
+
+  /** Number of the version; may be asked for after close too. */
+  long number() {
+    return number;
+  }
+
+  /** Returns the mv_version, which lives until {@link #release}. Throws if closed. */
+  synchronized long acquire() {
+    checkOpen();
+    users++;
+    return address;
+  }
+
+  void release() {
+    boolean last;
+    synchronized (this) {
+      last = --users == 0 && closed;
+    }
+    if (last) {
+      free();
+    }
+  }
+
+  synchronized void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException(what + " is closed");
+    }
+  }
+
+  /** Never waits. */
+  void close() {
+    boolean last;
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+      last = users == 0;
+    }
+    if (last) {
+      free();
+    }
+  }
+
+  private void free() {
+    Native.versionRelease(address);
+    store.remove(this);
+  }
+
+  /** Copies bytes, and returns how many there were. Throws if closed. */
+  int read(long offset, byte[] to, int start, int n) {
+    long version = acquire();
+    try {
+      return Native.versionRead(version, offset, to, start, n);
+    } finally {
+      release();
+    }
+  }
+
+  /** Copies as many bytes as there is room for, moves the position, and returns how many there were. Throws if closed. */
+  int read(long offset, ByteBuffer to) {
+    int start = to.position();
+    int n;
+    if (to.hasArray()) {
+      n = read(offset, to.array(), to.arrayOffset() + start, to.remaining());
+    } else {
+      long version = acquire();
+      try {
+        n = Native.versionReadDirect(version, offset, to, start, to.remaining());
+      } finally {
+        release();
+        Cleanup.keepAlive(to);
+      }
+    }
+    to.position(start + n);
+    return n;
+  }
+}

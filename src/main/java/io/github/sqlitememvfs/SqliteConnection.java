@@ -1,0 +1,346 @@
+package io.github.sqlitememvfs;
+
+/**
+ * A connection to one database of a {@link MemoryVfs}. Others can be attached to it: {@code ATTACH 'file:other' AS o}, or
+ * {@code 'file:other?vfs=NAME'} for one of another {@code MemoryVfs}.
+ *
+ * <p><b>Threads.</b> A connection may be used by several threads: one call runs at a time, and a second thread waits. The body of a
+ * {@link #transaction} counts as one call. To read and write at the same time, open a connection for each thread; any
+ * number of readers and one writer work side by side, and no reader waits or is waited for. Only {@link #interrupt} does not wait.
+ *
+ * <p><b>Writers.</b> A second writer on the same database waits up to the {@linkplain #busyTimeout busy timeout}, then fails with
+ * a {@link SqliteBusyException}. A transaction that has read before it writes fails at once if another one wrote in between,
+ * which {@link #transaction} avoids.
+ *
+ * <p><b>Closing.</b> By {@link #close}, or with the {@link MemoryVfs}; it rolls back what was not committed, and closes the statements.
+ * A connection keeps its {@code MemoryVfs} alive. One that is forgotten, together with its statements, is closed after the garbage
+ * collector found it. An open connection costs SQLite's page cache and, while it reads, the version that it reads.
+ *
+ * <p><b>Errors.</b> Unless otherwise said, methods throw an {@link IllegalStateException} if the connection is closed.
+ */
+public final class SqliteConnection implements AutoCloseable {
+  private final MemoryVfs vfs; // keeps it reachable
+  private final ConnectionHandle handle;
+  private final Cleanup cleanup;
+
+  SqliteConnection(MemoryVfs vfs, ConnectionHandle handle) {
+    this.vfs = vfs;
+    this.handle = handle;
+    this.cleanup = Cleanup.register(this, handle::forget);
+  }
+
+  // ---- SQL ----
+
+  /**
+   * Runs a script of any number of statements, separated by semicolons. Rows that they give are dropped. The first error ends it; what
+   * ran before stays, unless a transaction was open.
+   *
+   * @param script the SQL; empty is fine
+   * @throws SqliteException if a statement fails; its {@link SqliteException#sql sql} is that statement alone
+   * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
+   * @throws SqliteFullException if the limit of bytes is reached
+   * @throws IllegalArgumentException if the SQL has a NUL or a lone surrogate
+   * @throws IllegalStateException if the connection is closed
+   */
+  public void execute(String script) {
+    byte[] utf8 = Text.encodeSql(script);
+    handle.enter();
+    try {
+      handle.execute(utf8);
+    } finally {
+      exit();
+    }
+  }
+
+  /**
+   * Runs one statement to its end. Rows that it gives are dropped.
+   *
+   * @param sql the statement
+   * @param args values of its parameters, as {@link SqliteStatement#bind(int, Object)} takes them
+   * @return how many rows it inserted, changed or deleted, those changed by triggers and foreign key actions not counted
+   * @throws SqliteException if the statement fails
+   * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
+   * @throws SqliteFullException if the limit of bytes is reached
+   * @throws IllegalArgumentException if there is no statement or more than one, if the number of values differs from that of
+   *     parameters, or a value cannot be bound
+   * @throws IllegalStateException if the connection is closed
+   */
+  public long execute(String sql, Object... args) {
+    byte[] utf8 = Text.encodeSql(sql);
+    Object[] values = Values.convertAll(args);
+    handle.enter();
+    try {
+      StatementHandle statement = handle.prepare(sql, utf8);
+      try {
+        statement.bindAll(values);
+        return statement.runToEnd();
+      } finally {
+        handle.finalizeStatement(statement);
+      }
+    } finally {
+      exit();
+    }
+  }
+
+  /**
+   * Prepares one statement. The caller closes it.
+   *
+   * @param sql the statement; blanks, comments and semicolons may follow it
+   * @return the statement, before its first row
+   * @throws SqliteException if SQLite does not take it
+   * @throws IllegalArgumentException if there is no statement or more than one, or the SQL has a NUL or a lone surrogate
+   * @throws IllegalStateException if the connection is closed
+   */
+  public SqliteStatement prepare(String sql) {
+    byte[] utf8 = Text.encodeSql(sql);
+    handle.enter();
+    try {
+      StatementHandle statement = handle.prepare(sql, utf8);
+      try {
+        return new SqliteStatement(this, statement);
+      } catch (Throwable e) { // no memory for it
+        handle.finalizeStatement(statement);
+        throw e;
+      }
+    } finally {
+      exit();
+    }
+  }
+
+  /**
+   * Prepares one statement and sets its parameters. The caller steps through the rows and closes it.
+   *
+   * <pre>{@code
+   * try (SqliteStatement s = connection.query("SELECT name FROM person WHERE id = ?", 7)) {
+   *   return s.step() ? s.getText(0) : null;
+   * }
+   * }</pre>
+   *
+   * @param sql the statement
+   * @param args values of its parameters, as {@link SqliteStatement#bind(int, Object)} takes them
+   * @return the statement, before its first row
+   * @throws SqliteException if SQLite does not take it
+   * @throws IllegalArgumentException as {@link #prepare} and {@link SqliteStatement#bindAll} do
+   * @throws IllegalStateException if the connection is closed
+   */
+  public SqliteStatement query(String sql, Object... args) {
+    byte[] utf8 = Text.encodeSql(sql);
+    Object[] values = Values.convertAll(args);
+    handle.enter();
+    try {
+      StatementHandle statement = handle.prepare(sql, utf8);
+      try {
+        statement.bindAll(values);
+        return new SqliteStatement(this, statement);
+      } catch (Throwable e) {
+        handle.finalizeStatement(statement);
+        throw e;
+      }
+    } finally {
+      exit();
+    }
+  }
+
+  // ---- transactions ----
+
+  /**
+   * Runs work in a transaction: commits when it returns, rolls back and rethrows whatever it throws.
+   *
+   * <p>The outermost transaction is {@code BEGIN IMMEDIATE}, so that it waits for another writer at its start and not half-way; on a
+   * read-only connection it is {@code BEGIN}. Inside a transaction, be it from this method or from SQL, it is a savepoint: only
+   * the inner work is rolled back, and the outer can go on if it catches what was thrown.
+   *
+   * <p>Until the work is done, other threads that use the connection wait. The work may close the connection or the
+   * {@link MemoryVfs}, which rolls back.
+   *
+   * @param <E> what the work may throw
+   * @param body the work
+   * @throws E if the work threw it; an error of the roll-back is added to it as suppressed
+   * @throws SqliteException if the transaction cannot be begun or committed; it is rolled back
+   * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
+   * @throws IllegalStateException if the connection is closed, or was closed by the time that the work returned
+   */
+  public <E extends Exception> void transaction(TransactionBody<E> body) throws E {
+    if (body == null) {
+      throw new NullPointerException("body");
+    }
+    this.<Void, E>transactionWithResult(connection -> {
+      body.run(connection);
+      return null;
+    });
+  }
+
+  /**
+   * Runs work with a result in a transaction, like {@link #transaction}.
+   *
+   * @param <T> the type of the result
+   * @param <E> what the work may throw
+   * @param work the work
+   * @return what the work returned, which may be null
+   * @throws E if the work threw it; an error of the roll-back is added to it as suppressed
+   * @throws SqliteException if the transaction cannot be begun or committed; it is rolled back
+   * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
+   * @throws IllegalStateException if the connection is closed, or was closed by the time that the work returned
+   */
+  public <T, E extends Exception> T transactionWithResult(TransactionWork<T, E> work) throws E {
+    if (work == null) {
+      throw new NullPointerException("work");
+    }
+    String savepoint = handle.begin();
+    T result;
+    try {
+      result = work.run(this);
+    } catch (Throwable e) {
+      handle.rollback(savepoint, e);
+      throw e;
+    }
+    handle.commit(savepoint);
+    Cleanup.keepAlive(this);
+    return result;
+  }
+
+  /**
+   * Whether a transaction is open, be it by {@link #transaction} or by SQL.
+   *
+   * @return true if so
+   * @throws IllegalStateException if the connection is closed
+   */
+  public boolean inTransaction() {
+    handle.enter();
+    try {
+      return handle.inTransaction();
+    } finally {
+      exit();
+    }
+  }
+
+  // ---- results ----
+
+  /**
+   * How many rows the last INSERT, UPDATE or DELETE that ended changed.
+   *
+   * @return the number, without those that triggers and foreign key actions changed
+   * @throws IllegalStateException if the connection is closed
+   */
+  public long changes() {
+    handle.enter();
+    try {
+      return Native.changes(handle.address());
+    } finally {
+      exit();
+    }
+  }
+
+  /**
+   * How many rows were changed since the connection was opened.
+   *
+   * @return the number, with those that triggers and foreign key actions changed
+   * @throws IllegalStateException if the connection is closed
+   */
+  public long totalChanges() {
+    handle.enter();
+    try {
+      return Native.totalChanges(handle.address());
+    } finally {
+      exit();
+    }
+  }
+
+  /**
+   * The rowid of the last row that this connection inserted.
+   *
+   * @return the rowid, or 0 if there was none
+   * @throws IllegalStateException if the connection is closed
+   */
+  public long lastInsertRowId() {
+    handle.enter();
+    try {
+      return Native.lastInsertRowId(handle.address());
+    } finally {
+      exit();
+    }
+  }
+
+  // ---- settings ----
+
+  /**
+   * Ends what the connection is running, from another thread and without waiting for it. The interrupted call fails with
+   * {@code SQLITE_INTERRUPT} (9). Has no effect if nothing is running.
+   *
+   * @throws IllegalStateException if the connection is closed
+   */
+  public void interrupt() {
+    boolean open = handle.interrupt();
+    Cleanup.keepAlive(this);
+    if (!open) {
+      throw handle.closedException();
+    }
+  }
+
+  /**
+   * Sets how long a statement waits for another writer before it fails with a {@link SqliteBusyException}.
+   *
+   * @param millis milliseconds; 0 not to wait
+   * @throws IllegalArgumentException if it is negative
+   * @throws IllegalStateException if the connection is closed
+   */
+  public void busyTimeout(long millis) {
+    int timeout = (int) Math.min(OpenOptions.checkTimeout(millis), Integer.MAX_VALUE);
+    handle.enter();
+    try {
+      int code = Native.busyTimeout(handle.address(), timeout);
+      if (code != SqliteCodes.OK) {
+        throw handle.error(code, null, null);
+      }
+    } finally {
+      exit();
+    }
+  }
+
+  /**
+   * Name of the database. It may be asked for after close too.
+   *
+   * @return the name, as it was given to {@link MemoryVfs#open(String)}
+   */
+  public String database() {
+    return handle.database;
+  }
+
+  /**
+   * The {@link MemoryVfs} that it belongs to. It may be asked for after close too.
+   *
+   * @return the same that opened it
+   */
+  public MemoryVfs vfs() {
+    return vfs;
+  }
+
+  /**
+   * Whether it was closed. Does not wait.
+   *
+   * @return true if so
+   */
+  public boolean isClosed() {
+    return handle.isClosed();
+  }
+
+  /**
+   * Rolls back what was not committed, closes the statements, and closes the connection. Waits for another thread's call or
+   * transaction to end. Does nothing if it is closed already.
+   */
+  @Override
+  public void close() {
+    cleanup.cancel();
+    handle.close();
+  }
+
+  @Override
+  public String toString() {
+    return "SqliteConnection[" + Text.quote(database()) + " of " + vfs.name() + (isClosed() ? ", closed]" : "]");
+  }
+
+  private void exit() {
+    handle.exit();
+    Cleanup.keepAlive(this);
+  }
+}

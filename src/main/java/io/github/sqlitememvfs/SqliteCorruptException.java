@@ -1,0 +1,10 @@
+package io.github.sqlitememvfs;
+
+/** The database is malformed or cut off ({@code SQLITE_CORRUPT}), or is none at all ({@code SQLITE_NOTADB}). */
+public final class SqliteCorruptException extends SqliteException {
+  private static final long serialVersionUID = 1L;
+
+  SqliteCorruptException(int extendedCode, String message, String sql, int errorOffset) {
+    super(extendedCode, message, sql, errorOffset);
+  }
+}

@@ -1,0 +1,91 @@
+package io.github.sqlitememvfs;
+
+/**
+ * An error that SQLite reported, or that the library reports with one of SQLite's codes.
+ *
+ * <p>The message is SQLite's, followed by the symbolic name and number of the extended code, for example
+ * {@code UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The SQL is not part of it, since it may hold data
+ * that should not be in a log; {@link #sql} has it.
+ *
+ * <p>The subclasses are for what programs branch on: {@link SqliteBusyException}, {@link SqliteConstraintException},
+ * {@link SqliteFullException}, {@link SqliteCorruptException}. Memory that the system refuses is a plain
+ * {@code SqliteException} with code {@code SQLITE_NOMEM} (7).
+ */
+public class SqliteException extends RuntimeException {
+  private static final long serialVersionUID = 1L;
+
+  /** The extended code. */
+  private final int extendedCode;
+
+  /** The SQL, or null. */
+  private final String sql;
+
+  /** Index into the SQL, or -1. */
+  private final int errorOffset;
+
+  SqliteException(int extendedCode, String message, String sql, int errorOffset) {
+    super(message + " (" + SqliteCodes.name(extendedCode) + ", " + extendedCode + ")");
+    this.extendedCode = extendedCode;
+    this.sql = sql;
+    this.errorOffset = errorOffset;
+  }
+
+  /** The exception for a code: the one table from codes to classes. */
+  static SqliteException of(int extendedCode, String message, String sql, int errorOffset) {
+    switch (extendedCode & 0xff) {
+      case SqliteCodes.BUSY:
+      case SqliteCodes.LOCKED:
+        return new SqliteBusyException(extendedCode, message, sql, errorOffset);
+      case SqliteCodes.CONSTRAINT:
+        return new SqliteConstraintException(extendedCode, message, sql, errorOffset);
+      case SqliteCodes.FULL:
+        return new SqliteFullException(extendedCode, message, sql, errorOffset);
+      case SqliteCodes.CORRUPT:
+      case SqliteCodes.NOTADB:
+        return new SqliteCorruptException(extendedCode, message, sql, errorOffset);
+      default:
+        return new SqliteException(extendedCode, message, sql, errorOffset);
+    }
+  }
+
+  /** The exception for a code that no SQL led to. */
+  static SqliteException of(int extendedCode, String message) {
+    return of(extendedCode, message, null, -1);
+  }
+
+  /**
+   * The primary result code, such as 19 for {@code SQLITE_CONSTRAINT}.
+   *
+   * @return the code, the low 8 bits of the extended one
+   */
+  public final int code() {
+    return extendedCode & 0xff;
+  }
+
+  /**
+   * The extended result code, such as 2067 for {@code SQLITE_CONSTRAINT_UNIQUE}.
+   *
+   * @return the code; the same as {@link #code} if SQLite had nothing to add
+   */
+  public final int extendedCode() {
+    return extendedCode;
+  }
+
+  /**
+   * The statement that failed; of a script, only the one that did.
+   *
+   * @return the SQL, or null if no SQL led to the error
+   */
+  public final String sql() {
+    return sql;
+  }
+
+  /**
+   * Where in the SQL the error is.
+   *
+   * @return index of a {@code char} in {@link #sql}, or -1 if it is not known
+   */
+  public final int errorOffset() {
+    return errorOffset;
+  }
+}

@@ -1,0 +1,277 @@
+package io.github.sqlitememvfs;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+
+/**
+ * The native side of one {@link MemoryVfs}: the store, its registration with SQLite, and what is open of it.
+ *
+ * <p>Calls that use the store count as users ({@link #acquire}, {@link #release}); the store goes with the last user after
+ * {@link #close}. Connections and pins hold it on their own, natively.
+ *
+ * <p><b>Order of locks.</b> {@link #opening}, the lock of a {@link ConnectionHandle}, this object's monitor. The monitor is held for a few
+ * instructions only.
+ *
+ * <p><b>Forgotten objects.</b> It never refers to the {@link MemoryVfs}. When that is found forgotten, all that refers to it is so too,
+ * and it is closed after the last of these.
+ */
+final class StoreHandle {
+  /** Names that a message lists. */
+  private static final int MAX_LISTED = 20;
+
+  final String name;
+  final long maxBytes;
+
+  private final long address;
+  private final long vfs;
+
+  /** Read: a connection is being opened. Write: the VFS is about to be unregistered. */
+  private final ReentrantReadWriteLock opening = new ReentrantReadWriteLock();
+
+  /** Changed under the monitor. */
+  private volatile boolean closed;
+
+  /** The calls under way, and one until it is closed. Under the monitor, as are the rest. */
+  private int users = 1;
+
+  private boolean forgotten;
+  private final Set<ConnectionHandle> connections = new HashSet<>();
+  private final Set<PinHandle> pins = new HashSet<>();
+
+  private StoreHandle(String name, long maxBytes, long address, long vfs) {
+    this.name = name;
+    this.maxBytes = maxBytes;
+    this.address = address;
+    this.vfs = vfs;
+  }
+
+  /** A new store, registered under that name. Null: the name is taken. */
+  static StoreHandle create(String name, int blockSize, long maxBytes) {
+    long store = Native.storeNew(blockSize, maxBytes);
+    if (store == 0) {
+      throw SqliteException.of(SqliteCodes.NOMEM, "no memory for a MemoryVfs");
+    }
+    int[] out = new int[1];
+    long vfs = Native.vfsRegister(store, name.getBytes(US_ASCII), out);
+    if (vfs != 0) {
+      return new StoreHandle(name, maxBytes, store, vfs);
+    }
+    Native.storeRelease(store);
+    if (out[0] == SqliteCodes.MISUSE) {
+      return null;
+    }
+    throw SqliteException.of(out[0], "SQLite cannot register a VFS");
+  }
+
+  // ---- users ----
+
+  /** Returns the mv_store, which lives until {@link #release}. Throws if closed. */
+  synchronized long acquire() {
+    checkOpen();
+    users++;
+    return address;
+  }
+
+  void release() {
+    boolean last;
+    synchronized (this) {
+      last = --users == 0;
+    }
+    if (last) {
+      Native.storeRelease(address);
+    }
+    closeIfForgotten();
+  }
+
+  void checkOpen() {
+    if (closed) {
+      throw closedException();
+    }
+  }
+
+  private IllegalStateException closedException() {
+    return new IllegalStateException("MemoryVfs " + name + " is closed");
+  }
+
+  boolean isClosed() {
+    return closed;
+  }
+
+  // ---- what is open ----
+
+  /** Opens a connection; flags: SQLite's. */
+  ConnectionHandle open(String database, byte[] uri, int flags, boolean readOnly, int busyTimeout) {
+    opening.readLock().lock();
+    try {
+      checkOpen();
+      long[] out = new long[1];
+      int code = Native.open(uri, name.getBytes(US_ASCII), flags, out);
+      long connection = out[0];
+      if (code == SqliteCodes.OK) {
+        code = Native.busyTimeout(connection, busyTimeout);
+      }
+      if (code != SqliteCodes.OK) {
+        int[] details = new int[2];
+        String message = Text.decode(Native.errorMessage(connection, code, details));
+        if (connection != 0) {
+          Native.closeConnection(connection);
+        }
+        throw SqliteException.of(details[0], "cannot open database " + Text.quote(database) + " of " + name + ": " + message);
+      }
+      ConnectionHandle handle = new ConnectionHandle(this, database, readOnly, connection);
+      synchronized (this) {
+        connections.add(handle);
+      }
+      return handle;
+    } finally {
+      opening.readLock().unlock();
+    }
+  }
+
+  /** Pins the newest version. */
+  PinHandle pin(String database, byte[] utf8, String what) {
+    long store = acquire();
+    try {
+      int[] out = new int[1];
+      long version = Native.pin(store, utf8, out);
+      if (version == 0) {
+        throw error(store, out[0], database);
+      }
+      PinHandle pin = new PinHandle(this, what, version);
+      synchronized (this) {
+        if (!closed) {
+          pins.add(pin);
+          return pin;
+        }
+      }
+      Native.versionRelease(version);
+      throw closedException();
+    } finally {
+      release();
+    }
+  }
+
+  void remove(ConnectionHandle connection) {
+    synchronized (this) {
+      connections.remove(connection);
+    }
+    closeIfForgotten();
+  }
+
+  void remove(PinHandle pin) {
+    synchronized (this) {
+      pins.remove(pin);
+    }
+    closeIfForgotten();
+  }
+
+  // ---- close ----
+
+  /** Closes connections and pins. Returns when the calls that connections were running have ended. */
+  void close() {
+    synchronized (this) {
+      if (closed) {
+        return;
+      }
+      closed = true;
+    }
+    opening.writeLock().lock(); // until what was being opened is in the set
+    opening.writeLock().unlock();
+    List<ConnectionHandle> openConnections;
+    List<PinHandle> openPins;
+    synchronized (this) {
+      openConnections = new ArrayList<>(connections);
+      openPins = new ArrayList<>(pins);
+    }
+    Native.storeClose(address);
+    for (ConnectionHandle connection : openConnections) {
+      connection.interrupt(); // all of them, before one is waited for
+    }
+    for (ConnectionHandle connection : openConnections) {
+      connection.closeNow();
+    }
+    for (PinHandle pin : openPins) {
+      pin.close();
+    }
+    Native.vfsUnregister(vfs);
+    release();
+  }
+
+  /** The {@link MemoryVfs} was forgotten. */
+  void forget() {
+    synchronized (this) {
+      forgotten = true;
+    }
+    closeIfForgotten();
+  }
+
+  private void closeIfForgotten() {
+    synchronized (this) {
+      if (!forgotten || closed || users > 1 || !connections.isEmpty() || !pins.isEmpty()) {
+        return;
+      }
+    }
+    close();
+  }
+
+  // ---- errors ----
+
+  /** The exception for a result of the store other than MV_OK. The store must be acquired. */
+  RuntimeException error(long store, int result, String database) {
+    switch (result) {
+      case Native.MV_NOMEM:
+        return SqliteException.of(SqliteCodes.NOMEM, "no memory for database " + Text.quote(database) + " of " + name);
+      case Native.MV_FULL:
+        return SqliteException.of(SqliteCodes.FULL, "database " + Text.quote(database) + ": the limit of " + maxBytes
+            + " bytes of " + name + " is reached");
+      case Native.MV_BUSY:
+        return SqliteException.of(SqliteCodes.BUSY, "database " + Text.quote(database) + " of " + name
+            + " is being written by another connection");
+      case Native.MV_NOTFOUND:
+        return SqliteException.of(SqliteCodes.CANTOPEN, "there is no database " + Text.quote(database) + " in " + name + ", "
+            + listed(databases(store)));
+      case Native.MV_EXISTS:
+        return new IllegalArgumentException("there is a database " + Text.quote(database) + " in " + name + " already");
+      case Native.MV_CLOSED:
+        return closedException();
+      default:
+        return new IllegalStateException("result " + result + " of the store for database " + Text.quote(database));
+    }
+  }
+
+  /** Names of all databases. The store must be acquired. */
+  List<String> databases(long store) {
+    byte[] all = Native.names(store);
+    if (all == null) {
+      throw SqliteException.of(SqliteCodes.NOMEM, "no memory for the names of databases");
+    }
+    List<String> names = new ArrayList<>();
+    int start = 0;
+    for (int i = 0; i < all.length; i++) {
+      if (all[i] == 0) {
+        names.add(Text.decode(all, start, i));
+        start = i + 1;
+      }
+    }
+    return names;
+  }
+
+  private static String listed(List<String> names) {
+    if (names.isEmpty()) {
+      return "which has none";
+    }
+    StringBuilder list = new StringBuilder("which has ");
+    for (int i = 0; i < names.size() && i < MAX_LISTED; i++) {
+      list.append(i == 0 ? "" : ", ").append(Text.quote(names.get(i)));
+    }
+    if (names.size() > MAX_LISTED) {
+      list.append(" and ").append(names.size() - MAX_LISTED).append(" more");
+    }
+    return list.toString();
+  }
+}

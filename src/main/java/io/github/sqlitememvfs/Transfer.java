@@ -1,0 +1,109 @@
+package io.github.sqlitememvfs;
+
+import java.io.FileOutputStream;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channel;
+import java.nio.channels.IllegalBlockingModeException;
+import java.nio.channels.SelectableChannel;
+import java.nio.channels.WritableByteChannel;
+
+/** Versions on their way out, and what both ways have in common. */
+final class Transfer {
+  /** Size of a buffer that bytes are copied through. */
+  static final int BUFFER_BYTES = 128 * 1024;
+
+  /** Memory of the store that lies in one piece is read and written where it is if it is at least this long. */
+  static final int MIN_DIRECT_BYTES = 32 * 1024;
+
+  /** As much of it as is given to a channel at once. */
+  static final int MAX_DIRECT_BYTES = 4 * 1024 * 1024;
+
+  /** How many times in a row a channel may move nothing. */
+  private static final int MAX_EMPTY = 1000;
+
+  private Transfer() {}
+
+  /** Counts how often in a row a channel moved nothing. */
+  static final class Patience {
+    private int empty;
+
+    void moved(int n, Channel channel) throws IOException {
+      if (n > 0) {
+        empty = 0;
+      } else if (++empty > MAX_EMPTY) {
+        throw new IOException("channel " + channel.getClass().getName() + " moved no byte in " + MAX_EMPTY
+            + " calls; is it in non-blocking mode?");
+      } else {
+        Thread.yield();
+      }
+    }
+  }
+
+  /** Refuses a channel in non-blocking mode, as the JDK's own streams over channels do. */
+  static void checkBlocking(Channel channel) {
+    if (channel instanceof SelectableChannel && !((SelectableChannel) channel).isBlocking()) {
+      throw new IllegalBlockingModeException();
+    }
+  }
+
+  /** Whether the class comes with the platform: then it does not keep a buffer, which others could use after its memory has gone. */
+  static boolean isOfPlatform(Channel channel) {
+    ClassLoader loader = channel.getClass().getClassLoader();
+    return loader == null || loader == Object.class.getClassLoader();
+  }
+
+  /** Writes the whole version to a stream. Throws if the pin is closed, also half-way. */
+  static void write(PinHandle pin, OutputStream out) throws IOException {
+    if (out.getClass() == FileOutputStream.class) { // a subclass may want to see the bytes
+      write(pin, ((FileOutputStream) out).getChannel());
+      return;
+    }
+    write(pin, 0, out);
+  }
+
+  /** Writes the version from an offset on to a stream. */
+  static void write(PinHandle pin, long from, OutputStream out) throws IOException {
+    byte[] buffer = new byte[(int) Math.min(BUFFER_BYTES, Math.max(1, pin.size() - from))];
+    pin.checkOpen();
+    long offset = from;
+    for (int n; offset < pin.size(); offset += n) {
+      n = pin.read(offset, buffer, 0, buffer.length);
+      out.write(buffer, 0, n);
+    }
+  }
+
+  /** Writes the whole version to a channel. Throws if the pin is closed, also half-way. */
+  static void write(PinHandle pin, WritableByteChannel out) throws IOException {
+    checkBlocking(out);
+    pin.checkOpen();
+    boolean direct = isOfPlatform(out);
+    ByteBuffer buffer = null;
+    Patience patience = new Patience();
+    long offset = 0;
+    while (offset < pin.size()) {
+      long version = pin.acquire(); // for as long as the channel has the block's memory
+      try {
+        ByteBuffer bytes = direct ? Native.versionSpan(version, offset, MIN_DIRECT_BYTES, MAX_DIRECT_BYTES) : null;
+        if (bytes != null) {
+          bytes = bytes.asReadOnlyBuffer();
+        } else {
+          if (buffer == null) {
+            buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+          }
+          buffer.clear();
+          buffer.limit(Native.versionReadDirect(version, offset, buffer, 0, BUFFER_BYTES));
+          bytes = direct ? buffer : buffer.asReadOnlyBuffer();
+        }
+        while (bytes.hasRemaining()) {
+          int n = out.write(bytes);
+          offset += n;
+          patience.moved(n, out);
+        }
+      } finally {
+        pin.release();
+      }
+    }
+  }
+}
