@@ -1,0 +1,65 @@
+/*
+ * SQLite itself: the amalgamation as it is, with the options for an engine that keeps everything in memory, is used by
+ * many threads, and lives inside a JVM beside any number of other SQLites.
+ *
+ * The options are here and not on the compiler's command line because they are SQLite's alone. No other file of ours
+ * may depend on one of them: what sqlite3.h declares is the same with and without.
+ */
+
+/* Symbols: no other SQLite in the process may meet ours. Once more what -fvisibility=hidden says, in case a build drops it. */
+#if defined(__GNUC__) && !defined(_WIN32)
+#define SQLITE_API __attribute__((visibility("hidden")))
+#endif
+
+/* Threads and memory. */
+#define SQLITE_THREADSAFE 2                     /* each connection is used under its own Java lock: a mutex in it would be a second one */
+#define SQLITE_DEFAULT_MEMSTATUS 0              /* counting takes a process-wide mutex in every malloc, and nobody asks for the count */
+#define SQLITE_TEMP_STORE 3                     /* temporary tables and sorters never see a disk, whatever PRAGMA temp_store says */
+/* Not SQLITE_USE_ALLOCA: balancing 64 KiB pages would take 450 KB of stack, which a Java thread need not have. */
+
+/* Pages and commits. */
+#define SQLITE_MAX_MMAP_SIZE 0x400000000000     /* 2^46: the pager reads pages in place (xFetch) for a database of any size */
+#define SQLITE_DEFAULT_MMAP_SIZE 0x400000000000 /* and does so without a PRAGMA mmap_size on each connection */
+#define SQLITE_DEFAULT_SYNCHRONOUS 0            /* nothing to sync: memory is as safe before as after */
+#define SQLITE_DEFAULT_WAL_SYNCHRONOUS 0        /* the same when somebody asks for WAL */
+#define SQLITE_EXPERIMENTAL_PRAGMA_20251114 1   /* the VFS hears that a write follows before it is asked for SHARED: no needless SQLITE_BUSY */
+
+/* SQL as it is meant today. */
+#define SQLITE_DQS 0                            /* "mistyped" is an error, not a string; schemas that have such strings still load */
+#define SQLITE_LIKE_DOESNT_MATCH_BLOBS          /* LIKE skips blobs instead of reading them as text; recommended, and faster */
+#define SQLITE_STRICT_SUBTYPE 1                 /* a function that gives a subtype without having said so is an error: JSON stays exact */
+#define SQLITE_USE_URI 0                        /* a name is a name; open passes SQLITE_OPEN_URI where it means a URI */
+#define SQLITE_MAX_ATTACHED 125                 /* databases are cheap here, so let a query join many (the largest value there is) */
+
+/* What a database from elsewhere may need. */
+#define SQLITE_ENABLE_FTS5                      /* full text search */
+#define SQLITE_ENABLE_FTS4                      /* its forerunners, which Android's databases use: without it their tables cannot be read */
+#define SQLITE_ENABLE_FTS3_PARENTHESIS          /* AND, NOT and parentheses in their queries, as Android has it */
+#define SQLITE_ENABLE_RTREE                     /* R*Tree indexes */
+#define SQLITE_ENABLE_GEOPOLY                   /* polygons on them */
+#define SQLITE_ENABLE_MATH_FUNCTIONS            /* sin, log, pow and so on */
+#define SQLITE_ENABLE_PERCENTILE                /* median and percentile */
+#define SQLITE_ENABLE_STAT4 1                   /* better plans from ANALYZE, and the sqlite_stat4 of files that bring one is used */
+#define SQLITE_ENABLE_DBSTAT_VTAB               /* how much room each table takes */
+#define SQLITE_ENABLE_PREUPDATE_HOOK            /* what sessions are made from */
+#define SQLITE_ENABLE_SESSION                   /* changesets */
+/* Not SQLITE_ENABLE_COLUMN_METADATA: only C functions that no Java method calls. JSON, serialize and WAL are on by default and stay. */
+
+/* What nobody can reach from Java. */
+#define SQLITE_OMIT_DEPRECATED                  /* interfaces that only old C programs call */
+#define SQLITE_OMIT_SHARED_CACHE                /* the VFS shares pages between connections already */
+#define SQLITE_OMIT_LOAD_EXTENSION              /* SQL must not be able to load machine code */
+/* Not SQLITE_UNTESTABLE: the native tests inject faults through sqlite3_test_control.
+   Not SQLITE_OMIT_AUTOINIT: whichever of Java and a foreign host comes first starts the engine, once. */
+
+/* What the C library has, as SQLite's configure script would find. */
+#define HAVE_ISNAN 1                            /* C99 */
+#ifndef _WIN32
+#define HAVE_NANOSLEEP 1                        /* the busy handler's sleeps are not rounded up to seconds */
+#define HAVE_LOCALTIME_R 1                      /* 'localtime' without a lock of its own, and safe beside other threads' calls */
+#endif
+#ifdef __linux__
+#define HAVE_STRCHRNUL 1                        /* faster printf; glibc, musl and Android have it */
+#endif
+
+#include "sqlite3.c"
