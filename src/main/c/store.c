@@ -85,6 +85,7 @@ struct mv_txn {
     mv_version *version;      /* what it will become; already has number and epoch */
     mv_table table;
     mv_edit edit;
+    mv_list discarded;        /* once published: what it had made and does not need */
     int64_t size;
     bool scratch;             /* holds its database, and is never committed */
 };
@@ -184,7 +185,6 @@ static void free_database(mv_database *db) {
 static void free_objects(mv_database *db, mv_list list) {
     uint64_t bytes = 0, blocks = 0;
     for (void *object = list.head; object; object = mv_record_of(object)->next) {
-        if (mv_birth(object) & MV_DISCARDED) continue; /* was never counted */
         unsigned cls = mv_class_of(object);
         bytes += mv_class_size(cls);
         blocks += cls != MV_NODE_CLASS;
@@ -273,8 +273,6 @@ mv_version *mv_database_pin(mv_database *db) {
 
 /* Makes v the newest; a reference that it has already is a pin. The caller has the writer's slot. */
 static void publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace) {
-    mv_list swept = {0};
-    mv_edit_sweep(edit, &swept);
     mv_lock(&db->mutex);
     mv_version *old = db->newest;
     db->pins += v->refs;
@@ -282,7 +280,6 @@ static void publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace)
     v->epoch = old->epoch + replace;
     v->inherits = !replace && old->inherits;
     mv_list_join(&old->dead, &edit->replaced);
-    mv_list_join(&old->dead, &swept);
     old->replaced = replace;
     link_version(db, v);
     db->newest = v;
@@ -641,7 +638,7 @@ static uint64_t check_database(mv_database *db) {
         assert(!v->older || (v->older->number < v->number && v->older->newer == v));
         assert(v != db->newest || (!v->dead.head && !v->replaced));
         for (void *object = v->dead.head; object; object = mv_record_of(object)->next) {
-            assert((mv_birth(object) & MV_DISCARDED) || (mv_birth(object) <= v->number && mv_birth(object) > db->floor));
+            assert(mv_birth(object) <= v->number && mv_birth(object) > db->floor);
             bytes += mv_class_size(mv_class_of(object));
         }
         uint64_t reached = mv_table_check(&v->table, db->floor, v->number);
@@ -860,7 +857,10 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) 
     for (uint64_t number = first; number <= last; number++) { /* all are acquired before one is changed */
         bool whole = first == last && n == block_size;
         rc = mv_table_own(table, &txn->edit, number, !whole, &block);
-        if (rc) return rc;
+        if (!rc) continue;
+        uint64_t end = blocks_for(table, txn->size);
+        while (number-- > first && number >= end) mv_table_clear(table, &txn->edit, number);
+        return rc;
     }
     size_t within = (size_t)offset & (block_size - 1);
     for (size_t done = 0; done < n; within = 0) {
@@ -873,6 +873,12 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) 
     return MV_OK;
 }
 
+static void free_discarded(mv_edit *edit) {
+    mv_list discarded = {0};
+    mv_edit_sweep(edit, &discarded);
+    mv_arena_free(edit->arena, discarded);
+}
+
 mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
     if (size > txn->size) {
         choose_block_size(txn, 4096);
@@ -882,6 +888,7 @@ mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
         mv_result rc = mv_table_cut(&txn->table, &txn->edit, blocks_for(&txn->table, size));
         if (rc) return rc;
         if (size == 0) txn->table.shift = 0;
+        if (txn->scratch) free_discarded(&txn->edit); /* may be made and shortened without end */
     }
     txn->size = size;
     return MV_OK;
@@ -891,20 +898,29 @@ mv_result mv_txn_prepare(mv_txn *txn) {
     return mv_edit_reserve(&txn->edit, &txn->table);
 }
 
-mv_version *mv_txn_commit(mv_txn *txn) {
+mv_version *mv_txn_publish(mv_txn *txn) {
     mv_version *v = txn->version;
     assert(!txn->scratch && txn->db->newest->number + 1 == v->number);
+    mv_edit_sweep(&txn->edit, &txn->discarded);
     v->table = txn->table;
     v->size = txn->size;
     v->refs = 1; /* the caller's pin */
     publish(txn->db, v, &txn->edit, false);
-    sqlite3_free(txn);
+    txn->version = NULL;
+    txn->edit.born = (mv_list){0};
+    return v;
+}
+
+mv_version *mv_txn_commit(mv_txn *txn) {
+    mv_version *v = mv_txn_publish(txn);
+    mv_txn_drop(txn);
     return v;
 }
 
 void mv_txn_drop(mv_txn *txn) {
     if (!txn) return;
     mv_edit_drop(&txn->edit);
+    mv_arena_free(txn->edit.arena, txn->discarded);
     sqlite3_free(txn->version);
     if (txn->scratch) mv_database_release(txn->db);
     sqlite3_free(txn);
@@ -1073,6 +1089,7 @@ mv_result mv_load_finish(mv_load *load) {
     }
     mv_result rc = mv_table_cut(&load->table, &load->edit, blocks_for(&load->table, load->size));
     assert(rc == MV_OK); /* all nodes are the edit's own */
+    free_discarded(&load->edit);
     load->to = load->end = NULL;
     return rc;
 }
@@ -1097,12 +1114,9 @@ static mv_result take_slot(mv_database *db, const void *owner, int64_t until) {
     }
 }
 
-/* Gives all that the edit made, but for what it discarded, another birth. */
+/* Gives all that the edit made, and has not discarded, another birth. */
 static void restamp(mv_edit *edit, uint64_t birth) {
-    for (void *object = edit->born.head; object; object = mv_record_of(object)->next) {
-        mv_record *record = mv_record_of(object);
-        if (!(record->birth & MV_DISCARDED)) record->birth = birth;
-    }
+    for (void *object = edit->born.head; object; object = mv_record_of(object)->next) mv_record_of(object)->birth = birth;
     edit->birth = birth;
 }
 
@@ -1125,9 +1139,6 @@ mv_result mv_store_publish(mv_store *store, const char *name, size_t len, mv_loa
         if (rc == MV_NOTFOUND) { /* becomes known with its content, never without */
             db = new_database(store, name, len, load->edit.birth);
             if (!db) return MV_NOMEM;
-            mv_list swept = {0};
-            mv_edit_sweep(&load->edit, &swept);
-            mv_arena_free(load->edit.arena, swept);
             db->newest->table = load->table;
             db->newest->size = load->size;
             db->bytes = load->edit.born_bytes;

@@ -7,7 +7,7 @@
  * any number of threads and without a lock, because nothing that a version reaches is ever written again.
  *
  * One transaction per database at a time changes it: it copies what it writes and publishes a new newest version by
- * mv_txn_commit, which is the only place, with mv_store_publish, where a version becomes visible. Everything
+ * mv_txn_publish, which is the only place, with mv_store_publish, where a version becomes visible. Everything
  * else is dropped without a trace.
  *
  * Memory. Each block and table node carries its birth, the number of the version that made it. What a commit
@@ -164,7 +164,10 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset);
 mv_result mv_txn_truncate(mv_txn *txn, int64_t size);
 /* Acquires all that one mv_txn_truncate and mv_txn_commit need. */
 mv_result mv_txn_prepare(mv_txn *txn);
-/* Publishes. Consumes the transaction; returns a pin on the new version. Cannot fail. The caller still holds base and the slot. */
+/* Publishes, and returns a pin on the new version. Cannot fail. The caller still holds base and the slot, and the transaction
+ * is good for mv_txn_drop only, until which what mv_txn_fetch returned stays readable. */
+mv_version *mv_txn_publish(mv_txn *txn);
+/* mv_txn_publish and mv_txn_drop. */
 mv_version *mv_txn_commit(mv_txn *txn);
 /* Drops what was not published. Consumes the transaction; needs no memory. NULL is allowed. */
 void mv_txn_drop(mv_txn *txn);

@@ -123,6 +123,15 @@ mv_result mv_table_put(mv_table *table, mv_edit *edit, uint64_t number, void *bl
     return MV_OK;
 }
 
+void mv_table_clear(mv_table *table, mv_edit *edit, uint64_t number) {
+    void **slot;
+    mv_result rc = own_path(table, edit, number, &slot);
+    assert(rc == MV_OK && mv_birth(*slot) == edit->birth);
+    (void)rc;
+    discard(edit, *slot);
+    *slot = NULL;
+}
+
 /* Keeps the first `blocks` (more than none) below the slot, whose nodes on the border are owned. */
 static void cut_below(mv_edit *edit, void *object, unsigned level, uint64_t blocks) {
     if (!object || level == 0 || blocks >= blocks_below(level)) return;

@@ -61,6 +61,9 @@ mv_result mv_table_own(mv_table *table, mv_edit *edit, uint64_t number, bool kee
 /* Puts a block that the caller has from the arena at a place that is a hole. MV_NOMEM, MV_FULL: as before, the block is still the caller's. */
 mv_result mv_table_put(mv_table *table, mv_edit *edit, uint64_t number, void *block);
 
+/* Makes a hole of a block that is the edit's own. */
+void mv_table_clear(mv_table *table, mv_edit *edit, uint64_t number);
+
 /* Removes all blocks from that place on. Needs at most `height` nodes, and takes the edit's spares when there is no
  * memory. MV_NOMEM, MV_FULL: the table reads as before. */
 mv_result mv_table_cut(mv_table *table, mv_edit *edit, uint64_t blocks);

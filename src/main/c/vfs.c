@@ -61,7 +61,7 @@ typedef struct fetched {
     const void *page;
 } fetched;
 
-/* What must outlive its use by the file: one of the two. */
+/* What must outlive its use by the file; either may be NULL. */
 typedef struct kept {
     mv_version *pin;
     mv_txn *txn;
@@ -269,7 +269,7 @@ static bool outlived(memory_file *f) {
     return false;
 }
 
-/* Lets go of a pin or a transaction that the file has just replaced. */
+/* Lets go of a pin and a transaction (NULL: none) that the file has just replaced. */
 static void let_go(memory_file *f, mv_version *pin, mv_txn *txn) {
     if (outlived(f) && f->spare) {
         kept *k = f->spare;
@@ -316,10 +316,11 @@ static mv_result commit(memory_file *f) {
     mv_result rc = prepare(f);
     if (rc) return rc;
     mv_version *old = f->pin;
-    f->pin = mv_txn_commit(f->txn);
+    mv_txn *published = f->txn;
+    f->pin = mv_txn_publish(published);
     f->txn = NULL;
     end_transaction(f);
-    let_go(f, old, NULL);
+    let_go(f, old, published);
     return MV_OK;
 }
 
