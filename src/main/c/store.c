@@ -845,6 +845,13 @@ static mv_result clear_gap(mv_txn *txn, int64_t to) {
     return MV_OK;
 }
 
+/* Frees what the edit made after that object (NULL: at all) and does not need. */
+static void free_discarded(mv_edit *edit, void *since) {
+    mv_list discarded = {0};
+    mv_edit_sweep(edit, since, &discarded);
+    mv_arena_free(edit->arena, discarded);
+}
+
 mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) {
     mv_table *table = &txn->table;
     if (n == 0) return MV_OK;
@@ -853,13 +860,14 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) 
     if (rc) return rc;
     size_t block_size = block_size_of(table);
     uint64_t first = (uint64_t)offset >> table->shift, last = ((uint64_t)offset + n - 1) >> table->shift;
-    void *block = NULL;
+    void *block = NULL, *made_before = txn->edit.born.head;
     for (uint64_t number = first; number <= last; number++) { /* all are acquired before one is changed */
         bool whole = first == last && n == block_size;
         rc = mv_table_own(table, &txn->edit, number, !whole, &block);
         if (!rc) continue;
         uint64_t end = blocks_for(table, txn->size);
         while (number-- > first && number >= end) mv_table_clear(table, &txn->edit, number);
+        free_discarded(&txn->edit, made_before);
         return rc;
     }
     size_t within = (size_t)offset & (block_size - 1);
@@ -873,12 +881,6 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) 
     return MV_OK;
 }
 
-static void free_discarded(mv_edit *edit) {
-    mv_list discarded = {0};
-    mv_edit_sweep(edit, &discarded);
-    mv_arena_free(edit->arena, discarded);
-}
-
 mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
     if (size > txn->size) {
         choose_block_size(txn, 4096);
@@ -888,7 +890,7 @@ mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
         mv_result rc = mv_table_cut(&txn->table, &txn->edit, blocks_for(&txn->table, size));
         if (rc) return rc;
         if (size == 0) txn->table.shift = 0;
-        if (txn->scratch) free_discarded(&txn->edit); /* may be made and shortened without end */
+        if (txn->scratch) free_discarded(&txn->edit, NULL); /* may be made and shortened without end */
     }
     txn->size = size;
     return MV_OK;
@@ -901,7 +903,7 @@ mv_result mv_txn_prepare(mv_txn *txn) {
 mv_version *mv_txn_publish(mv_txn *txn) {
     mv_version *v = txn->version;
     assert(!txn->scratch && txn->db->newest->number + 1 == v->number);
-    mv_edit_sweep(&txn->edit, &txn->discarded);
+    mv_edit_sweep(&txn->edit, NULL, &txn->discarded);
     v->table = txn->table;
     v->size = txn->size;
     v->refs = 1; /* the caller's pin */
@@ -1089,7 +1091,7 @@ mv_result mv_load_finish(mv_load *load) {
     }
     mv_result rc = mv_table_cut(&load->table, &load->edit, blocks_for(&load->table, load->size));
     assert(rc == MV_OK); /* all nodes are the edit's own */
-    free_discarded(&load->edit);
+    free_discarded(&load->edit, NULL);
     load->to = load->end = NULL;
     return rc;
 }

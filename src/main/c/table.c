@@ -190,16 +190,21 @@ static void give_spares_back(mv_edit *edit) {
     mv_arena_free(edit->arena, spares);
 }
 
-void mv_edit_sweep(mv_edit *edit, mv_list *to) {
+void mv_edit_sweep(mv_edit *edit, void *since, mv_list *to) {
     give_spares_back(edit);
     if (edit->discarded == 0) return;
     mv_list kept = {0};
-    for (void *object = edit->born.head, *next; object; object = next) {
-        next = mv_record_of(object)->next;
-        mv_list_push(mv_birth(object) & MV_DISCARDED ? to : &kept, object);
+    void *object = edit->born.head;
+    while (object != since) {
+        void *next = mv_record_of(object)->next;
+        bool discarded = mv_birth(object) & MV_DISCARDED;
+        mv_list_push(discarded ? to : &kept, object);
+        edit->discarded -= discarded;
+        object = next;
     }
-    edit->born = kept;
-    edit->discarded = 0;
+    edit->born.head = since;
+    if (!since) edit->born.tail = NULL;
+    mv_list_join(&edit->born, &kept);
 }
 
 void mv_edit_drop(mv_edit *edit) {

@@ -70,8 +70,8 @@ mv_result mv_table_cut(mv_table *table, mv_edit *edit, uint64_t blocks);
 
 /* Sees to it that one mv_table_cut cannot fail. MV_NOMEM, MV_FULL. */
 mv_result mv_edit_reserve(mv_edit *edit, const mv_table *table);
-/* Moves what was discarded from `born` to `to` and gives the spares back. */
-void mv_edit_sweep(mv_edit *edit, mv_list *to);
+/* Moves what was discarded from `born` to `to`, of what was made after the object `since` (NULL: of all), and gives the spares back. */
+void mv_edit_sweep(mv_edit *edit, void *since, mv_list *to);
 /* Frees all that the edit made. Needs no memory. */
 void mv_edit_drop(mv_edit *edit);
 
