@@ -1,0 +1,1590 @@
+/*
+ * SQLite on the VFS (vfs.h), without a JVM.
+ *
+ *     vfs_test [WORD...]      the tests whose names hold a word; --list prints them
+ */
+#include "check.h"
+#include "store.h"
+#include "vfs.h"
+#include "sqlite3.h"
+
+#include <pthread.h>
+
+/* ---- helpers ---------------------------------------------------------------------------------------- */
+
+/* A store and its VFS under a name of its own. */
+typedef struct env {
+    mv_store *store;
+    mv_vfs *vfs;
+    char name[32];
+} env;
+
+static atomic_int env_count;
+
+static env env_new(uint32_t block_size, uint64_t max_bytes) {
+    env e;
+    snprintf(e.name, sizeof e.name, "test-%d", atomic_fetch_add(&env_count, 1));
+    e.store = mv_store_new(block_size, max_bytes);
+    REQUIRE(e.store);
+    REQUIRE_EQ(mv_vfs_register(e.store, e.name, &e.vfs), SQLITE_OK);
+    return e;
+}
+
+static mv_stats env_stats(env *e) {
+    mv_stats stats;
+    mv_store_stats(e->store, &stats);
+    return stats;
+}
+
+/* After all connections are closed: nothing may be left but what has a name, and nothing at all without names. */
+static void env_end(env *e) {
+    char *names;
+    size_t len;
+    CHECK_EQ(env_stats(e).pins - env_stats(e).forks, 0);
+    CHECK_EQ(mv_store_check(e->store), env_stats(e).bytes);
+    REQUIRE_EQ(mv_store_names(e->store, &names, &len), MV_OK);
+    for (const char *name = names; name < names + len; name += strlen(name) + 1)
+        CHECK_EQ(mv_store_delete(e->store, name, strlen(name)), MV_OK);
+    sqlite3_free(names);
+    CHECK_EQ(mv_store_check(e->store), 0);
+    CHECK_EQ(env_stats(e).bytes, 0);
+    CHECK_EQ(env_stats(e).versions, 0);
+    mv_vfs_unregister(e->vfs);
+    mv_store_release(e->store);
+}
+
+static int try_open(env *e, const char *name, int flags, sqlite3 **db) {
+    int rc = sqlite3_open_v2(name, db, flags, e->name);
+    if (rc) {
+        sqlite3_close(*db);
+        *db = NULL;
+    } else {
+        sqlite3_extended_result_codes(*db, 1);
+    }
+    return rc;
+}
+
+static sqlite3 *open_on(env *e, const char *name) {
+    sqlite3 *db;
+    REQUIRE_EQ(try_open(e, name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db), SQLITE_OK);
+    return db;
+}
+
+static void close_db(sqlite3 *db) {
+    CHECK_EQ(sqlite3_close(db), SQLITE_OK);
+}
+
+#define RUN_SQL(db, ...) run_sql(__FILE__, __LINE__, db, __VA_ARGS__)
+#define EXPECT_CODE(db, code, ...) expect_code(__FILE__, __LINE__, db, code, __VA_ARGS__)
+#define EXPECT_TEXT(db, text, ...) expect_text(__FILE__, __LINE__, db, text, __VA_ARGS__)
+
+static bool expect_code_v(const char *file, int line, sqlite3 *db, int code, const char *format, va_list args) {
+    char *sql = sqlite3_vmprintf(format, args);
+    REQUIRE(sql);
+    int rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    if (rc != code)
+        check_fail(file, line, "%.200s: code %d, not %d: %s", sql, rc, code, sqlite3_errmsg(db));
+    sqlite3_free(sql);
+    return rc == code;
+}
+
+static bool run_sql(const char *file, int line, sqlite3 *db, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    bool ok = expect_code_v(file, line, db, SQLITE_OK, format, args);
+    va_end(args);
+    return ok;
+}
+
+static bool expect_code(const char *file, int line, sqlite3 *db, int code, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    bool ok = expect_code_v(file, line, db, code, format, args);
+    va_end(args);
+    return ok;
+}
+
+static int append_row(void *to, int columns, char **values, char **names) {
+    (void)names;
+    char **text = to;
+    for (int i = 0; i < columns; i++) {
+        char *longer = sqlite3_mprintf("%z%s%s", *text, i ? "," : *text ? "|" : "", values[i] ? values[i] : "NULL");
+        *text = longer;
+    }
+    return 0;
+}
+
+/* All rows of the query: columns divided by commas, rows by bars. For sqlite3_free. */
+static char *query(sqlite3 *db, const char *sql, int *rc) {
+    char *text = NULL;
+    *rc = sqlite3_exec(db, sql, append_row, &text, NULL);
+    return text ? text : sqlite3_mprintf("");
+}
+
+static bool expect_text(const char *file, int line, sqlite3 *db, const char *want, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    char *sql = sqlite3_vmprintf(format, args);
+    va_end(args);
+    int rc;
+    char *got = query(db, sql, &rc);
+    bool same = rc == SQLITE_OK && !strcmp(got, want);
+    if (rc)
+        check_fail(file, line, "%.200s: code %d: %s", sql, rc, sqlite3_errmsg(db));
+    else if (!same)
+        check_fail(file, line, "%.200s: '%.300s', not '%.300s'", sql, got, want);
+    sqlite3_free(got);
+    sqlite3_free(sql);
+    return same;
+}
+
+static int64_t number(sqlite3 *db, const char *sql) {
+    int rc;
+    char *text = query(db, sql, &rc);
+    CHECK_EQ(rc, SQLITE_OK);
+    int64_t n = strtoll(text, NULL, 10);
+    sqlite3_free(text);
+    return n;
+}
+
+static mv_version *pin_name(env *e, const char *name) {
+    mv_database *db;
+    REQUIRE_EQ(mv_store_open(e->store, name, strlen(name), false, &db), MV_OK);
+    mv_version *v = mv_database_pin(db);
+    mv_database_release(db);
+    return v;
+}
+
+static int64_t stored_size(env *e, const char *name) {
+    mv_version *v = pin_name(e, name);
+    int64_t size = mv_version_size(v);
+    mv_version_release(v);
+    return size;
+}
+
+/* The content of the database's newest version. For free. */
+static uint8_t *stored_bytes(env *e, const char *name, size_t *n) {
+    mv_version *v = pin_name(e, name);
+    *n = (size_t)mv_version_size(v);
+    uint8_t *bytes = malloc(*n + 1);
+    REQUIRE(bytes);
+    CHECK_EQ(mv_version_read(v, bytes, *n, 0), *n);
+    mv_version_release(v);
+    return bytes;
+}
+
+static mv_result replace(env *e, const char *name, const uint8_t *bytes, size_t n, int64_t usec) {
+    mv_load *load;
+    REQUIRE_EQ(mv_load_begin(e->store, name, strlen(name), &load), MV_OK);
+    mv_result rc = mv_load_write(load, bytes, n);
+    if (rc == MV_OK)
+        rc = mv_load_finish(load);
+    if (rc == MV_OK)
+        rc = mv_store_publish(e->store, name, strlen(name), load, usec);
+    if (rc != MV_OK)
+        mv_load_drop(load);
+    return rc;
+}
+
+static void integrity(sqlite3 *db) {
+    EXPECT_TEXT(db, "ok", "PRAGMA integrity_check");
+}
+
+static sqlite3_stmt *prepare(sqlite3 *db, const char *sql) {
+    sqlite3_stmt *stmt = NULL;
+    REQUIRE_EQ(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    return stmt;
+}
+
+/* ---- opening and names ------------------------------------------------------------------------------ */
+
+static void a_database_is_found_again_by_its_name(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db;
+    CHECK_EQ(try_open(&e, "a", SQLITE_OPEN_READWRITE, &db), SQLITE_CANTOPEN);
+    CHECK_EQ(try_open(&e, "a", SQLITE_OPEN_READONLY, &db), SQLITE_CANTOPEN);
+    db = open_on(&e, "a");
+    RUN_SQL(db, "CREATE TABLE t(x); INSERT INTO t VALUES('kept')");
+    close_db(db);
+    db = open_on(&e, "a");
+    EXPECT_TEXT(db, "kept", "SELECT x FROM t");
+    close_db(db);
+    REQUIRE_EQ(try_open(&e, "a", SQLITE_OPEN_READONLY, &db), SQLITE_OK);
+    CHECK_EQ(sqlite3_db_readonly(db, "main"), 1);
+    EXPECT_TEXT(db, "kept", "SELECT x FROM t");
+    EXPECT_CODE(db, SQLITE_READONLY, "INSERT INTO t VALUES(1)");
+    EXPECT_CODE(db, SQLITE_READONLY, "CREATE TABLE u(x)");
+    sqlite3 *writer = open_on(&e, "a");
+    RUN_SQL(writer, "UPDATE t SET x='new'");
+    EXPECT_TEXT(db, "new", "SELECT x FROM t");
+    close_db(writer);
+    close_db(db);
+    char uri[80];
+    snprintf(uri, sizeof uri, "file:a?mode=ro&vfs=%s", e.name);
+    REQUIRE_EQ(sqlite3_open_v2(uri, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, NULL), SQLITE_OK);
+    EXPECT_TEXT(db, "new", "SELECT x FROM t");
+    EXPECT_CODE(db, SQLITE_READONLY, "DELETE FROM t");
+    close_db(db);
+    env_end(&e);
+}
+
+static void names_are_any_text(void) {
+    static const struct {
+        const char *name, *encoded;
+    } names[] = {{"x", "x"}, {"x-journal", "x-journal"}, {"x-wal", "x-wal"}, {"x-shm", "x-shm"}, {"a?b", "a%3fb"}, {"a#b", "a%23b"}, {"file:x", "file%3Ax"},
+        {"../x", "../x"}, {"%41", "%2541"}, {"A", "%41"}, {"\xc3\xbc/%41 \xf0\x9f\x98\x80", "\xc3\xbc/%2541%20\xf0\x9f\x98\x80"}, {" ", "%20"}, {"x ", "x%20"}};
+    enum { count = sizeof names / sizeof *names };
+    env e = env_new(0, 0);
+    sqlite3 *dbs[count];
+    for (int i = 0; i < count; i++) {
+        char uri[200];
+        check_context("name '%s'", names[i].name);
+        snprintf(uri, sizeof uri, "file:%s?vfs=%s", names[i].encoded, e.name);
+        CHECK_EQ(sqlite3_open_v2(uri, &dbs[i], SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, NULL), SQLITE_OK);
+        sqlite3_extended_result_codes(dbs[i], 1);
+        RUN_SQL(dbs[i], "PRAGMA journal_mode=DELETE; CREATE TABLE t(x); INSERT INTO t VALUES(%d)", i);
+    }
+    CHECK_EQ(env_stats(&e).databases, count);
+    for (int round = 0; round < 2; round++) { /* what is beside x by its name must not be taken for x's journal, nor go with it */
+        static const char *const modes[] = {"DELETE", "TRUNCATE", "PERSIST"};
+        RUN_SQL(dbs[0], "PRAGMA journal_mode=%s; BEGIN; UPDATE t SET x=x+100; ROLLBACK; UPDATE t SET x=x", modes[round]);
+        sqlite3 *again = open_on(&e, "x");
+        EXPECT_TEXT(again, "0", "SELECT x FROM t");
+        close_db(again);
+    }
+    for (int i = 0; i < count; i++) {
+        check_context("name '%s'", names[i].name);
+        CHECK_EQ(number(dbs[i], "SELECT x FROM t"), i);
+        mv_database *db = NULL;
+        CHECK_EQ(mv_store_open(e.store, names[i].name, strlen(names[i].name), false, &db), MV_OK);
+        if (db)
+            mv_database_release(db);
+        if (strncmp(names[i].name, "file:", 5)) {
+            sqlite3 *plain = open_on(&e, names[i].name);
+            CHECK_EQ(number(plain, "SELECT x FROM t"), i);
+            close_db(plain);
+        }
+        close_db(dbs[i]);
+    }
+    check_context("%s", "");
+    char long_name[1100];
+    memset(long_name, 'x', sizeof long_name);
+    long_name[1000] = 0;
+    sqlite3 *db = open_on(&e, long_name);
+    RUN_SQL(db, "CREATE TABLE t(x)");
+    close_db(db);
+    env_end(&e);
+}
+
+static void vfs_names_are_unique_and_come_free(void) {
+    env e = env_new(0, 0);
+    mv_vfs *second = NULL;
+    CHECK_EQ(mv_vfs_register(e.store, e.name, &second), SQLITE_MISUSE);
+    CHECK_EQ(mv_vfs_register(e.store, "unix", &second), SQLITE_MISUSE);
+    sqlite3 *db = open_on(&e, "a");
+    RUN_SQL(db, "CREATE TABLE t(x)");
+    mv_vfs_unregister(e.vfs); /* the connection goes on */
+    RUN_SQL(db, "INSERT INTO t VALUES(1)");
+    EXPECT_TEXT(db, "1", "SELECT x FROM t");
+    sqlite3 *none = NULL;
+    CHECK_EQ(try_open(&e, "a", SQLITE_OPEN_READWRITE, &none), SQLITE_ERROR);
+    CHECK_EQ(mv_vfs_register(e.store, e.name, &e.vfs), SQLITE_OK);
+    sqlite3 *other = open_on(&e, "a"); /* a second VFS on the same store */
+    EXPECT_TEXT(other, "1", "SELECT x FROM t");
+    RUN_SQL(other, "INSERT INTO t VALUES(2)");
+    EXPECT_TEXT(db, "3", "SELECT sum(x) FROM t");
+    close_db(db);
+    close_db(other);
+    env_end(&e);
+}
+
+/* ---- the matrix -------------------------------------------------------------------------------------- */
+
+static const char *const journal_modes[] = {"delete", "truncate", "persist", "memory", "off"};
+
+enum { MODES = 5, ROWS = 60 };
+
+#define FILL "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%d) "
+
+/* The same statements on ours and on one of SQLite's own databases in memory. */
+static void on_both(sqlite3 *ours, sqlite3 *other, const char *sql) {
+    RUN_SQL(ours, "%s", sql);
+    RUN_SQL(other, "%s", sql);
+    int rc1, rc2;
+    static const char *const asked = "SELECT count(*), sum(k), sum(length(v)), sum(unicode(v)) FROM t";
+    char *a = query(ours, asked, &rc1), *b = query(other, asked, &rc2);
+    CHECK_EQ(rc1, rc2);
+    CHECK_STR(a, b);
+    sqlite3_free(a);
+    sqlite3_free(b);
+}
+
+static void same_length(env *e, sqlite3 *ours, sqlite3 *other) {
+    int64_t want = number(other, "PRAGMA page_count") * number(other, "PRAGMA page_size");
+    CHECK_EQ(number(ours, "PRAGMA page_count") * number(ours, "PRAGMA page_size"), want);
+    CHECK_EQ(stored_size(e, "m"), want);
+}
+
+static void matrix_cell(uint32_t page, uint32_t block, int mode) {
+    check_context("page size %u, block size %u, journal_mode %s", page, block, journal_modes[mode]);
+    env e = env_new(block, 0);
+    sqlite3 *db = open_on(&e, "m"), *other;
+    REQUIRE_EQ(sqlite3_open(":memory:", &other), SQLITE_OK);
+    RUN_SQL(db, "PRAGMA page_size=%u", page);
+    RUN_SQL(other, "PRAGMA page_size=%u", page);
+    EXPECT_TEXT(db, journal_modes[mode], "PRAGMA journal_mode=%s", journal_modes[mode]);
+    char sql[600];
+    on_both(db, other, "CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT); CREATE INDEX i ON t(v, k)");
+    snprintf(sql, sizeof sql, FILL "INSERT INTO t SELECT i, hex(zeroblob(20+i*7%%300)) || i FROM n", ROWS);
+    on_both(db, other, sql);
+    same_length(&e, db, other);
+    /* ROLLBACK restores, with small and full cache alike. */
+    for (int spill = 0; spill < 2; spill++) {
+        RUN_SQL(db, "PRAGMA cache_size=%d", spill ? 3 : 2000);
+        snprintf(sql, sizeof sql, "BEGIN; UPDATE t SET v = v || 'x'; DELETE FROM t WHERE k%%3=0; " FILL "INSERT INTO t SELECT 1000+i, hex(randomblob(300)) FROM n; ROLLBACK", ROWS);
+        on_both(db, other, sql);
+        integrity(db);
+        same_length(&e, db, other);
+        if (mode != 4) { /* SQLite has no savepoints to go back to without a journal */
+            on_both(db, other, "BEGIN; SAVEPOINT a; UPDATE t SET v='a' || k; SAVEPOINT b; DELETE FROM t WHERE k>20; INSERT INTO t VALUES(5000, 'in b'); ROLLBACK TO b; "
+                               "INSERT INTO t VALUES(5001, 'after b'); RELEASE b; ROLLBACK TO a; UPDATE t SET v=v||'y' WHERE k<10; RELEASE a; COMMIT");
+            EXPECT_CODE(db, SQLITE_CONSTRAINT_PRIMARYKEY, "INSERT INTO t SELECT k-1, 'z' FROM t WHERE k>%d UNION ALL SELECT 5, 'z'", ROWS - 1);
+            if (sqlite3_get_autocommit(db) == 0)
+                RUN_SQL(db, "ROLLBACK");
+        }
+        integrity(db);
+    }
+    on_both(db, other, "DELETE FROM t WHERE k % 4");
+    same_length(&e, db, other);
+    on_both(db, other, "VACUUM");
+    same_length(&e, db, other);
+    integrity(db);
+    sqlite3 *second = open_on(&e, "m");
+    integrity(second);
+    CHECK_EQ(number(second, "PRAGMA page_size"), page);
+    CHECK_EQ(number(second, "SELECT count(*) FROM t"), ROWS / 4);
+    close_db(second);
+    close_db(other);
+    close_db(db);
+    CHECK_EQ(mv_store_check(e.store), env_stats(&e).bytes);
+    env_end(&e);
+}
+
+static void matrix_of_pages_blocks_and_journals(void) {
+    for (uint32_t page = 512; page <= 65536; page *= 2) {
+        for (int mode = 0; mode < MODES; mode++) {
+            matrix_cell(page, 0, mode);
+            for (uint32_t block = 512; block <= 65536; block *= 2)
+                matrix_cell(page, block, mode);
+        }
+    }
+    check_context("%s", "");
+}
+
+static void auto_vacuum_cell(uint32_t page, uint32_t block, bool incremental) {
+    check_context("page size %u, block size %u, %s", page, block, incremental ? "incremental" : "full");
+    env e = env_new(block, 0);
+    sqlite3 *db = open_on(&e, "m"), *other;
+    REQUIRE_EQ(sqlite3_open(":memory:", &other), SQLITE_OK);
+    char sql[400];
+    snprintf(sql, sizeof sql, "PRAGMA page_size=%u; PRAGMA auto_vacuum=%s; CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT)", page, incremental ? "incremental" : "full");
+    on_both(db, other, sql);
+    snprintf(sql, sizeof sql, FILL "INSERT INTO t SELECT i, hex(zeroblob(i*50)) FROM n", ROWS);
+    on_both(db, other, sql);
+    same_length(&e, db, other);
+    int64_t full = stored_size(&e, "m");
+    mv_version *before = pin_name(&e, "m");
+    on_both(db, other, "DELETE FROM t WHERE k>10");
+    if (incremental) {
+        same_length(&e, db, other);
+        if (number(db, "PRAGMA freelist_count") > 2) {
+            on_both(db, other, "PRAGMA incremental_vacuum(2)");
+            same_length(&e, db, other);
+        }
+        on_both(db, other, "PRAGMA incremental_vacuum");
+    }
+    same_length(&e, db, other);
+    CHECK(stored_size(&e, "m") < full);
+    CHECK_EQ(mv_version_size(before), full);
+    mv_version_release(before);
+    integrity(db);
+    on_both(db, other, "BEGIN; DELETE FROM t WHERE k>5; INSERT INTO t VALUES(99, 'x'); ROLLBACK");
+    on_both(db, other, "VACUUM");
+    same_length(&e, db, other);
+    integrity(db);
+    close_db(other);
+    close_db(db);
+    env_end(&e);
+}
+
+static void auto_vacuum_gives_back(void) {
+    for (uint32_t page = 512; page <= 65536; page *= 8) {
+        for (int incremental = 0; incremental < 2; incremental++) {
+            auto_vacuum_cell(page, 0, incremental);
+            auto_vacuum_cell(page, 512, incremental);
+            auto_vacuum_cell(page, 4096, incremental);
+            auto_vacuum_cell(page, 65536, incremental);
+        }
+    }
+    check_context("%s", "");
+}
+
+/* ---- isolation --------------------------------------------------------------------------------------- */
+
+static void readers_keep_what_they_see(void) {
+    for (int mode = 0; mode < MODES; mode++) {
+        check_context("journal_mode %s", journal_modes[mode]);
+        env e = env_new(0, 0);
+        sqlite3 *writer = open_on(&e, "a"), *reader = open_on(&e, "a");
+        RUN_SQL(writer, "PRAGMA journal_mode=%s; CREATE TABLE t(x); INSERT INTO t VALUES(1)", journal_modes[mode]);
+        RUN_SQL(writer, "PRAGMA cache_size=5");
+        RUN_SQL(reader, "BEGIN");
+        EXPECT_TEXT(reader, "1", "SELECT x FROM t");
+        RUN_SQL(writer, "BEGIN; UPDATE t SET x=2; CREATE TABLE u(y); " FILL "INSERT INTO u SELECT hex(randomblob(500)) FROM n", 200);
+        EXPECT_TEXT(reader, "1", "SELECT x FROM t");
+        sqlite3 *fresh = open_on(&e, "a"); /* begins while the other writes */
+        EXPECT_TEXT(fresh, "1", "SELECT x FROM t");
+        EXPECT_CODE(fresh, SQLITE_ERROR, "SELECT * FROM u");
+        RUN_SQL(writer, "COMMIT");
+        EXPECT_TEXT(reader, "1", "SELECT x FROM t");
+        EXPECT_CODE(reader, SQLITE_ERROR, "SELECT * FROM u");
+        EXPECT_TEXT(fresh, "2", "SELECT x FROM t");
+        EXPECT_TEXT(fresh, "200", "SELECT count(*) FROM u");
+        RUN_SQL(writer, "DROP TABLE u; VACUUM; UPDATE t SET x=3");
+        EXPECT_TEXT(reader, "1", "SELECT x FROM t");
+        integrity(reader);
+        RUN_SQL(reader, "COMMIT");
+        EXPECT_TEXT(reader, "3", "SELECT x FROM t");
+        close_db(fresh);
+        close_db(reader);
+        close_db(writer);
+        env_end(&e);
+    }
+    check_context("%s", "");
+}
+
+static void a_second_writer_is_busy(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(0)");
+    RUN_SQL(a, "BEGIN IMMEDIATE");
+    EXPECT_CODE(b, SQLITE_BUSY, "BEGIN IMMEDIATE");
+    EXPECT_CODE(b, SQLITE_BUSY, "INSERT INTO t VALUES(1)");
+    EXPECT_CODE(b, SQLITE_BUSY, "BEGIN EXCLUSIVE");
+    EXPECT_TEXT(b, "0", "SELECT x FROM t");
+    RUN_SQL(a, "UPDATE t SET x=1");
+    sqlite3_busy_timeout(b, 60);
+    EXPECT_CODE(b, SQLITE_BUSY, "INSERT INTO t VALUES(2)"); /* after the timeout */
+    EXPECT_TEXT(b, "0", "SELECT x FROM t");
+    RUN_SQL(a, "COMMIT");
+    RUN_SQL(b, "INSERT INTO t VALUES(2)");
+    EXPECT_TEXT(a, "1|2", "SELECT x FROM t ORDER BY x");
+    /* EXCLUSIVE keeps no reader out. */
+    RUN_SQL(a, "BEGIN EXCLUSIVE; UPDATE t SET x=7");
+    EXPECT_TEXT(b, "1|2", "SELECT x FROM t ORDER BY x");
+    RUN_SQL(a, "ROLLBACK");
+    /* A writer that was refused in its transaction can go on reading, and gives way. */
+    RUN_SQL(b, "BEGIN");
+    EXPECT_TEXT(b, "1|2", "SELECT x FROM t ORDER BY x");
+    RUN_SQL(a, "BEGIN IMMEDIATE");
+    EXPECT_CODE(b, SQLITE_BUSY, "UPDATE t SET x=8");
+    EXPECT_TEXT(b, "1|2", "SELECT x FROM t ORDER BY x");
+    RUN_SQL(a, "ROLLBACK");
+    RUN_SQL(b, "UPDATE t SET x=8; COMMIT"); /* nothing was committed in between */
+    EXPECT_TEXT(a, "8|8", "SELECT x FROM t");
+    close_db(a);
+    close_db(b);
+    env_end(&e);
+}
+
+static void a_stale_reader_cannot_become_writer(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+    sqlite3_busy_timeout(a, 100);
+    RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+    RUN_SQL(a, "BEGIN");
+    EXPECT_TEXT(a, "1", "SELECT x FROM t");
+    RUN_SQL(b, "UPDATE t SET x=2");
+    EXPECT_CODE(a, SQLITE_BUSY_SNAPSHOT, "UPDATE t SET x=x+10");
+    EXPECT_TEXT(a, "1", "SELECT x FROM t");
+    RUN_SQL(b, "UPDATE t SET x=3"); /* the slot was not kept */
+    EXPECT_CODE(a, SQLITE_BUSY_SNAPSHOT, "UPDATE t SET x=x+10");
+    RUN_SQL(a, "ROLLBACK");
+    RUN_SQL(a, "UPDATE t SET x=x+10");
+    EXPECT_TEXT(b, "13", "SELECT x FROM t");
+    /* Not stale: its own commits, and those of others before it began. */
+    RUN_SQL(a, "BEGIN; SELECT * FROM t; UPDATE t SET x=20; COMMIT; BEGIN; SELECT * FROM t; UPDATE t SET x=21; COMMIT");
+    EXPECT_TEXT(b, "21", "SELECT x FROM t");
+    close_db(a);
+    close_db(b);
+    env_end(&e);
+}
+
+typedef struct job {
+    sqlite3 *db;
+    const char *sql;
+    int rc;
+} job;
+
+static void *run_job(void *arg) {
+    job *j = arg;
+    j->rc = sqlite3_exec(j->db, j->sql, NULL, NULL, NULL);
+    return NULL;
+}
+
+static void a_waiting_writer_is_served(void) {
+    for (int how = 0; how < 2; how++) {
+        env e = env_new(0, 0);
+        sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+        RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+        if (how)
+            sqlite3_busy_timeout(b, 60000);
+        else
+            RUN_SQL(b, "PRAGMA busy_timeout=60000");
+        for (int i = 0; i < 20; i++) {
+            RUN_SQL(a, "BEGIN IMMEDIATE; UPDATE t SET x=x+1");
+            job j = {b, i % 2 ? "UPDATE t SET x=x+100" : "BEGIN IMMEDIATE; UPDATE t SET x=x+100; COMMIT", -1};
+            pthread_t thread;
+            REQUIRE_EQ(pthread_create(&thread, NULL, run_job, &j), 0);
+            struct timespec some = {0, 2000000};
+            nanosleep(&some, NULL);
+            RUN_SQL(a, i % 3 ? "COMMIT" : "ROLLBACK");
+            pthread_join(thread, NULL);
+            CHECK_EQ(j.rc, SQLITE_OK);
+        }
+        CHECK_EQ(number(a, "SELECT x FROM t"), 1 + 20 * 100 + 13);
+        close_db(a);
+        close_db(b);
+        env_end(&e);
+    }
+}
+
+/* ---- exclusive locking, WAL, other pragmas ----------------------------------------------------------- */
+
+static void exclusive_locking_mode(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+    EXPECT_TEXT(a, "exclusive", "PRAGMA locking_mode=EXCLUSIVE");
+    RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+    EXPECT_TEXT(b, "1", "SELECT x FROM t"); /* readers see each commit all the same */
+    for (int i = 2; i < 20; i++) {
+        RUN_SQL(a, "UPDATE t SET x=%d", i);
+        CHECK_EQ(number(a, "SELECT x FROM t"), i);
+        CHECK_EQ(number(b, "SELECT x FROM t"), i);
+        RUN_SQL(a, "BEGIN; UPDATE t SET x=-1; ROLLBACK");
+        CHECK_EQ(number(a, "SELECT x FROM t"), i);
+        EXPECT_CODE(b, SQLITE_BUSY, "UPDATE t SET x=0");
+    }
+    RUN_SQL(a, "VACUUM");
+    integrity(a);
+    integrity(b);
+    CHECK_EQ(env_stats(&e).versions, 1);
+    EXPECT_TEXT(a, "normal", "PRAGMA locking_mode=NORMAL");
+    EXPECT_TEXT(a, "19", "SELECT x FROM t"); /* gives the lock up */
+    RUN_SQL(b, "UPDATE t SET x=50");
+    EXPECT_TEXT(a, "50", "SELECT x FROM t");
+    for (int mode = 0; mode < MODES; mode++) {
+        RUN_SQL(a, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=%s; UPDATE t SET x=x+1; BEGIN; DELETE FROM t; ROLLBACK; UPDATE t SET x=x+1", journal_modes[mode]);
+        EXPECT_CODE(b, SQLITE_BUSY, "UPDATE t SET x=0");
+        RUN_SQL(a, "PRAGMA locking_mode=NORMAL; SELECT * FROM t");
+        RUN_SQL(b, "UPDATE t SET x=x+1");
+        integrity(a);
+    }
+    EXPECT_TEXT(a, "65", "SELECT x FROM t");
+    RUN_SQL(a, "PRAGMA locking_mode=EXCLUSIVE; UPDATE t SET x=1");
+    close_db(a); /* gives it up, too */
+    RUN_SQL(b, "UPDATE t SET x=2");
+    close_db(b);
+    env_end(&e);
+}
+
+static void write_ahead_mode_changes_nothing(void) {
+    for (int exclusive = 0; exclusive < 2; exclusive++) {
+        for (int mode = 0; mode < MODES; mode++) {
+            check_context("exclusive %d, journal_mode %s", exclusive, journal_modes[mode]);
+            env e = env_new(0, 0);
+            sqlite3 *a = open_on(&e, "a");
+            if (exclusive)
+                RUN_SQL(a, "PRAGMA locking_mode=EXCLUSIVE");
+            RUN_SQL(a, "PRAGMA journal_mode=%s", journal_modes[mode]);
+            for (int filled = 0; filled < 2; filled++) {
+                EXPECT_TEXT(a, journal_modes[mode], "PRAGMA journal_mode=WAL");
+                EXPECT_TEXT(a, journal_modes[mode], "PRAGMA main.journal_mode='wal'");
+                EXPECT_TEXT(a, journal_modes[mode], "PRAGMA journal_mode");
+                RUN_SQL(a, "CREATE TABLE IF NOT EXISTS t(x); INSERT INTO t VALUES(1)");
+            }
+            RUN_SQL(a, "PRAGMA wal_checkpoint; PRAGMA wal_autocheckpoint=10");
+            integrity(a);
+            size_t n;
+            uint8_t *bytes = stored_bytes(&e, "a", &n);
+            CHECK_EQ(bytes[18], 1);
+            CHECK_EQ(bytes[19], 1);
+            free(bytes);
+            close_db(a);
+            env_end(&e);
+        }
+    }
+    check_context("%s", "");
+}
+
+static void other_pragmas_and_controls(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a");
+    RUN_SQL(a, "PRAGMA synchronous=OFF; CREATE TABLE t(x); INSERT INTO t VALUES(1); PRAGMA synchronous=EXTRA; INSERT INTO t VALUES(2)");
+    char *name = NULL;
+    CHECK_EQ(sqlite3_file_control(a, "main", SQLITE_FCNTL_VFSNAME, &name), SQLITE_OK);
+    CHECK_STR(name, e.name);
+    sqlite3_free(name);
+    int state = -1, moved = -1;
+    CHECK_EQ(sqlite3_file_control(a, "main", SQLITE_FCNTL_LOCKSTATE, &state), SQLITE_OK);
+    CHECK_EQ(state, 0);
+    RUN_SQL(a, "BEGIN; SELECT * FROM t");
+    CHECK_EQ(sqlite3_file_control(a, "main", SQLITE_FCNTL_LOCKSTATE, &state), SQLITE_OK);
+    CHECK_EQ(state, 1);
+    RUN_SQL(a, "COMMIT");
+    CHECK_EQ(sqlite3_file_control(a, "main", SQLITE_FCNTL_HAS_MOVED, &moved), SQLITE_OK);
+    CHECK_EQ(moved, 0);
+    sqlite3_int64 hint = 1 << 20;
+    sqlite3_file_control(a, "main", SQLITE_FCNTL_SIZE_HINT, &hint);
+    int chunk = 1 << 16;
+    sqlite3_file_control(a, "main", SQLITE_FCNTL_CHUNK_SIZE, &chunk);
+    RUN_SQL(a, "INSERT INTO t VALUES(3)");
+    unsigned version = 0, later = 0; /* data_version tells of other connections' commits only */
+    sqlite3_file_control(a, "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    sqlite3 *b = open_on(&e, "a");
+    int64_t pragma_before = number(a, "PRAGMA data_version");
+    RUN_SQL(b, "INSERT INTO t VALUES(4)");
+    CHECK(number(a, "PRAGMA data_version") != pragma_before);
+    sqlite3_file_control(a, "main", SQLITE_FCNTL_DATA_VERSION, &later);
+    CHECK(version != later);
+    for (int64_t mmap = 0; mmap <= 1 << 20; mmap += 1 << 19) { /* with and without pages that are pointed into */
+        RUN_SQL(a, "PRAGMA mmap_size=%lld", (long long)mmap);
+        EXPECT_TEXT(a, "10", "SELECT sum(x) FROM t");
+        RUN_SQL(a, "INSERT INTO t VALUES(0)");
+    }
+    RUN_SQL(a, "PRAGMA user_version=77; PRAGMA application_id=78");
+    EXPECT_TEXT(b, "77", "PRAGMA user_version");
+    RUN_SQL(a, "PRAGMA optimize; ANALYZE; REINDEX");
+    integrity(b);
+    close_db(a);
+    close_db(b);
+    env_end(&e);
+}
+
+static void vacuum_with_another_page_size_is_whole(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE t(x); " FILL "INSERT INTO t SELECT hex(zeroblob(i)) FROM n", 300);
+    for (uint32_t page = 512; page <= 65536; page *= 4) {
+        RUN_SQL(a, "PRAGMA page_size=%u; PRAGMA auto_vacuum=%d; VACUUM", page, page == 2048);
+        EXPECT_TEXT(b, "300", "SELECT count(*) FROM t");
+        integrity(a);
+        integrity(b);
+        CHECK_EQ(stored_size(&e, "a"), number(b, "PRAGMA page_count") * number(b, "PRAGMA page_size"));
+    }
+    close_db(a);
+    close_db(b);
+    env_end(&e);
+}
+
+/* ---- several databases -------------------------------------------------------------------------------- */
+
+static void attached_databases_commit_together(void) {
+    for (int mode = 0; mode < MODES; mode++) {
+        check_context("journal_mode %s", journal_modes[mode]);
+        env e = env_new(0, 0), f = env_new(512, 0);
+        sqlite3 *db = open_on(&e, "one"), *two = open_on(&e, "two"), *three = open_on(&f, "three");
+        RUN_SQL(db, "ATTACH 'two' AS two");
+        RUN_SQL(db, "ATTACH 'file:three?vfs=%s' AS three", f.name);
+        RUN_SQL(db, "PRAGMA main.journal_mode=%s; PRAGMA two.journal_mode=%s; PRAGMA three.journal_mode=%s", journal_modes[mode], journal_modes[mode], journal_modes[mode]);
+        RUN_SQL(db, "CREATE TABLE t(x); CREATE TABLE two.t2(x); CREATE TABLE three.t3(x)");
+        RUN_SQL(db, "BEGIN; INSERT INTO t VALUES(1); INSERT INTO t2 SELECT x+1 FROM t; INSERT INTO t3 SELECT x+1 FROM t2");
+        EXPECT_TEXT(two, "0", "SELECT count(*) FROM t2");
+        EXPECT_TEXT(three, "0", "SELECT count(*) FROM t3");
+        RUN_SQL(db, "COMMIT");
+        EXPECT_TEXT(two, "2", "SELECT x FROM t2");
+        EXPECT_TEXT(three, "3", "SELECT x FROM t3");
+        RUN_SQL(db, "BEGIN; DELETE FROM t; DELETE FROM t2; DELETE FROM t3; ROLLBACK");
+        EXPECT_TEXT(db, "1,2,3", "SELECT t.x, t2.x, t3.x FROM t, t2, t3");
+        /* One that is busy leaves the others as they were. */
+        RUN_SQL(two, "BEGIN IMMEDIATE");
+        RUN_SQL(db, "BEGIN; UPDATE t SET x=9");
+        EXPECT_CODE(db, SQLITE_BUSY, "UPDATE t2 SET x=9");
+        RUN_SQL(db, "ROLLBACK");
+        RUN_SQL(two, "ROLLBACK");
+        EXPECT_TEXT(db, "1,2,3", "SELECT t.x, t2.x, t3.x FROM t, t2, t3");
+        /* The same database twice: it is busy with itself, not broken. */
+        RUN_SQL(db, "ATTACH 'one' AS again");
+        EXPECT_TEXT(db, "1", "SELECT x FROM again.t");
+        RUN_SQL(db, "BEGIN; UPDATE main.t SET x=5");
+        EXPECT_CODE(db, SQLITE_BUSY, "UPDATE again.t SET x=6");
+        RUN_SQL(db, "ROLLBACK; DETACH again");
+        /* A vfs that attaches SQLite's own memory, and the other way round. */
+        RUN_SQL(db, "ATTACH ':memory:' AS m; CREATE TABLE m.c AS SELECT * FROM t; INSERT INTO t SELECT x+10 FROM m.c; DETACH m");
+        EXPECT_TEXT(db, "1|11", "SELECT x FROM t");
+        integrity(db);
+        close_db(db);
+        close_db(two);
+        close_db(three);
+        env_end(&e);
+        env_end(&f);
+    }
+    check_context("%s", "");
+}
+
+static void each_vfs_has_its_own_names(void) {
+    env e = env_new(0, 0), f = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "same"), *b = open_on(&f, "same");
+    RUN_SQL(a, "CREATE TABLE t AS SELECT 1 AS x");
+    RUN_SQL(b, "CREATE TABLE t AS SELECT 2 AS x");
+    EXPECT_TEXT(a, "1", "SELECT x FROM t");
+    EXPECT_TEXT(b, "2", "SELECT x FROM t");
+    close_db(a);
+    close_db(b);
+    env_end(&e);
+    env_end(&f);
+}
+
+static void a_deleted_database_stays_for_its_connections(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+    RUN_SQL(b, "BEGIN; SELECT * FROM t");
+    RUN_SQL(a, "BEGIN; INSERT INTO t VALUES(2)");
+    CHECK_EQ(mv_store_delete(e.store, "a", 1), MV_OK);
+    RUN_SQL(a, "COMMIT");
+    EXPECT_TEXT(b, "1", "SELECT x FROM t");
+    RUN_SQL(b, "COMMIT");
+    EXPECT_TEXT(b, "1|2", "SELECT x FROM t");
+    RUN_SQL(b, "INSERT INTO t VALUES(3); VACUUM");
+    EXPECT_TEXT(a, "1|2|3", "SELECT x FROM t");
+    sqlite3 *none = NULL;
+    CHECK_EQ(try_open(&e, "a", SQLITE_OPEN_READWRITE, &none), SQLITE_CANTOPEN);
+    sqlite3 *c = open_on(&e, "a");
+    EXPECT_CODE(c, SQLITE_ERROR, "SELECT * FROM t");
+    RUN_SQL(c, "CREATE TABLE t(x)");
+    EXPECT_TEXT(a, "1|2|3", "SELECT x FROM t");
+    integrity(a);
+    close_db(a);
+    close_db(b);
+    RUN_SQL(c, "INSERT INTO t VALUES(9)");
+    close_db(c);
+    env_end(&e);
+}
+
+/* ---- replaced content ----------------------------------------------------------------------------------- */
+
+/* The bytes of a database that SQLite makes from the statements. For sqlite3_free. */
+static uint8_t *make_file(const char *sql, size_t *n) {
+    sqlite3 *db;
+    REQUIRE_EQ(sqlite3_open(":memory:", &db), SQLITE_OK);
+    RUN_SQL(db, "%s", sql);
+    sqlite3_int64 size = 0;
+    uint8_t *bytes = sqlite3_serialize(db, "main", &size, 0);
+    REQUIRE(bytes);
+    *n = (size_t)size;
+    close_db(db);
+    return bytes;
+}
+
+/* Change counter, pages, freelist, schema cookie, and the counter again: all that a connection looks at. */
+static void copy_marks(uint8_t *to, const uint8_t *from) {
+    memcpy(to + 24, from + 24, 20);
+    memcpy(to + 92, from + 92, 4);
+}
+
+static void replaced_content_is_seen_though_it_looks_the_same(void) {
+    static const uint32_t sizes[][2] = {{4096, 0}, {512, 0}, {65536, 0}, {4096, 512}, {512, 65536}, {1024, 4096}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        for (int exclusive_read = 0; exclusive_read < 2; exclusive_read++) {
+            check_context("page size %u, block size %u, read before %d", sizes[s][0], sizes[s][1], exclusive_read);
+            char sql[300];
+            size_t n1, n2;
+            snprintf(sql, sizeof sql, "PRAGMA page_size=%u; CREATE TABLE t(x, y); INSERT INTO t VALUES('one', 1)", sizes[s][0]);
+            uint8_t *first = make_file(sql, &n1);
+            snprintf(sql, sizeof sql, "PRAGMA page_size=%u; CREATE TABLE t(a, x, b); INSERT INTO t VALUES(5, 'two', 6)", sizes[s][0]);
+            uint8_t *second = make_file(sql, &n2);
+            REQUIRE_EQ(n1, n2);
+            copy_marks(second, first);
+            env e = env_new(sizes[s][1], 0);
+            CHECK_EQ(replace(&e, "a", first, n1, 0), MV_OK);
+            sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a"), *late;
+            sqlite3_stmt *stmt = prepare(a, "SELECT x FROM t");
+            CHECK_EQ(sqlite3_step(stmt), SQLITE_ROW);
+            CHECK_STR((const char *)sqlite3_column_text(stmt, 0), "one");
+            sqlite3_reset(stmt);
+            RUN_SQL(b, "BEGIN");
+            EXPECT_TEXT(b, "one,1", "SELECT * FROM t");
+
+            CHECK_EQ(replace(&e, "a", second, n2, 0), MV_OK);
+            EXPECT_TEXT(b, "one,1", "SELECT * FROM t"); /* its transaction goes on */
+            CHECK_EQ(sqlite3_step(stmt), SQLITE_ROW);
+            CHECK_STR((const char *)sqlite3_column_text(stmt, 0), "two");
+            sqlite3_reset(stmt);
+            if (exclusive_read)
+                EXPECT_TEXT(a, "5,two,6", "SELECT * FROM t");
+            EXPECT_CODE(b, SQLITE_BUSY_SNAPSHOT, "INSERT INTO t VALUES(1, 2)");
+            RUN_SQL(b, "COMMIT");
+            EXPECT_TEXT(b, "5,two,6", "SELECT * FROM t");
+
+            /* Changes through the open connections, and the cookie as others see it. */
+            RUN_SQL(a, "INSERT INTO t VALUES(7, 'three', 8)");
+            RUN_SQL(a, "CREATE TABLE u(z); INSERT INTO u VALUES(1)");
+            EXPECT_TEXT(b, "1", "SELECT z FROM u");
+            RUN_SQL(b, "ALTER TABLE u ADD COLUMN w DEFAULT 4; INSERT INTO u VALUES(2, 3)");
+            late = open_on(&e, "a");
+            EXPECT_TEXT(late, "1,4|2,3", "SELECT * FROM u");
+            EXPECT_TEXT(a, "1,4|2,3", "SELECT * FROM u");
+            CHECK_EQ(sqlite3_step(stmt), SQLITE_ROW);
+            sqlite3_reset(stmt);
+            RUN_SQL(late, "CREATE INDEX i ON t(x); DROP TABLE u");
+            EXPECT_CODE(a, SQLITE_ERROR, "SELECT * FROM u");
+            EXPECT_CODE(b, SQLITE_ERROR, "SELECT * FROM u");
+            integrity(a);
+            integrity(b);
+            integrity(late);
+            RUN_SQL(a, "VACUUM");
+            EXPECT_TEXT(late, "2", "SELECT count(*) FROM t");
+            RUN_SQL(a, "BEGIN; CREATE TABLE gone(x); DELETE FROM t; ROLLBACK");
+            EXPECT_TEXT(b, "2", "SELECT count(*) FROM t");
+
+            /* There and back, again and again, with nothing between. */
+            for (int i = 0; i < 6; i++) {
+                CHECK_EQ(replace(&e, "a", i % 2 ? first : second, n1, 0), MV_OK);
+                if (i % 3)
+                    EXPECT_TEXT(a, i % 2 ? "one,1" : "5,two,6", "SELECT * FROM t");
+                CHECK_EQ(sqlite3_step(stmt), SQLITE_ROW);
+                CHECK_STR((const char *)sqlite3_column_text(stmt, 0), i % 2 ? "one" : "two");
+                sqlite3_reset(stmt);
+                if (i == 4) { /* write first, read later */
+                    RUN_SQL(b, "UPDATE t SET x=upper(x)");
+                    EXPECT_TEXT(a, "TWO", "SELECT x FROM t");
+                }
+            }
+            RUN_SQL(a, "CREATE TABLE v(x)");
+            integrity(b);
+            EXPECT_TEXT(late, "0", "SELECT count(*) FROM v");
+            sqlite3_finalize(stmt);
+            close_db(a);
+            close_db(b);
+            close_db(late);
+            /* What is stored is what another SQLite accepts. */
+            size_t n;
+            uint8_t *bytes = stored_bytes(&e, "a", &n);
+            sqlite3 *other;
+            REQUIRE_EQ(sqlite3_open(":memory:", &other), SQLITE_OK);
+            CHECK_EQ(sqlite3_deserialize(other, "main", bytes, (sqlite3_int64)n, (sqlite3_int64)n, SQLITE_DESERIALIZE_READONLY), SQLITE_OK);
+            integrity(other);
+            EXPECT_TEXT(other, "0", "SELECT count(*) FROM v");
+            close_db(other);
+            free(bytes);
+            sqlite3_free(first);
+            sqlite3_free(second);
+            env_end(&e);
+        }
+    }
+    check_context("%s", "");
+}
+
+static void replaced_by_another_page_size(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(0)");
+    sqlite3_stmt *stmt = prepare(b, "SELECT x FROM t");
+    for (int i = 1; i < 30; i++) {
+        uint32_t page = 512u << i * 5 % 8;
+        check_context("replacement %d, page size %u", i, page);
+        char sql[200];
+        snprintf(sql, sizeof sql, "PRAGMA page_size=%u; CREATE TABLE t(x); INSERT INTO t VALUES(%d)", page, i);
+        size_t n;
+        uint8_t *bytes = make_file(sql, &n);
+        CHECK_EQ(replace(&e, "a", bytes, n, 0), MV_OK);
+        sqlite3_free(bytes);
+        CHECK_EQ(sqlite3_step(stmt), SQLITE_ROW);
+        CHECK_EQ(sqlite3_column_int(stmt, 0), i);
+        sqlite3_reset(stmt);
+        if (i % 3 == 0) {
+            RUN_SQL(a, "UPDATE t SET x=x+1000");
+            CHECK_EQ(number(b, "SELECT x FROM t"), i + 1000);
+        }
+        integrity(a); /* first, since the pragma reads nothing */
+        CHECK_EQ(number(a, "PRAGMA page_size"), page);
+    }
+    CHECK_EQ(replace(&e, "a", (const uint8_t *)"", 0, 0), MV_OK); /* an empty one */
+    EXPECT_CODE(a, SQLITE_ERROR, "SELECT * FROM t");
+    CHECK_EQ(sqlite3_step(stmt), SQLITE_ERROR);
+    sqlite3_finalize(stmt);
+    RUN_SQL(a, "CREATE TABLE t(x)");
+    EXPECT_TEXT(b, "0", "SELECT count(*) FROM t");
+    integrity(b);
+    close_db(a);
+    close_db(b);
+    env_end(&e);
+    check_context("%s", "");
+}
+
+static void replacing_waits_for_a_writer(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES('old')");
+    size_t n;
+    uint8_t *bytes = make_file("CREATE TABLE t(x); INSERT INTO t VALUES('new')", &n);
+    RUN_SQL(a, "BEGIN IMMEDIATE; UPDATE t SET x='mine'");
+    CHECK_EQ(replace(&e, "a", bytes, n, 0), MV_BUSY);
+    CHECK_EQ(replace(&e, "a", bytes, n, 3000), MV_BUSY);
+    RUN_SQL(a, "COMMIT");
+    EXPECT_TEXT(a, "mine", "SELECT x FROM t");
+    CHECK_EQ(replace(&e, "a", bytes, n, 0), MV_OK);
+    EXPECT_TEXT(a, "new", "SELECT x FROM t");
+    bytes[18] = bytes[19] = 2; /* a file in write-ahead mode */
+    CHECK_EQ(replace(&e, "b", bytes, n, 0), MV_OK);
+    sqlite3 *b = open_on(&e, "b");
+    EXPECT_TEXT(b, "new", "SELECT x FROM t");
+    RUN_SQL(b, "INSERT INTO t VALUES(1)");
+    integrity(b);
+    close_db(b);
+    sqlite3_free(bytes);
+    close_db(a);
+    env_end(&e);
+}
+
+static void a_fork_is_a_database_of_its_own(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE t(x); " FILL "INSERT INTO t SELECT i FROM n", 1000);
+    mv_version *v = pin_name(&e, "a");
+    CHECK_EQ(mv_store_fork(e.store, v, "f", 1), MV_OK);
+    mv_version_release(v);
+    sqlite3 *f = open_on(&e, "f");
+    RUN_SQL(a, "DELETE FROM t WHERE x>10; VACUUM");
+    RUN_SQL(f, "INSERT INTO t VALUES(5000); CREATE INDEX i ON t(x)");
+    EXPECT_TEXT(a, "10", "SELECT max(x) FROM t");
+    EXPECT_TEXT(f, "5000", "SELECT max(x) FROM t");
+    integrity(a);
+    integrity(f);
+    CHECK_EQ(mv_store_delete(e.store, "a", 1), MV_OK);
+    close_db(a);
+    EXPECT_TEXT(f, "1001", "SELECT count(*) FROM t");
+    RUN_SQL(f, "DELETE FROM t; VACUUM");
+    integrity(f);
+    close_db(f);
+    env_end(&e);
+}
+
+/* ---- limit ------------------------------------------------------------------------------------------------ */
+
+static void full_cell(uint32_t page, uint32_t block, int mode, bool spill) {
+    check_context("page size %u, block size %u, journal_mode %s, spill %d", page, block, journal_modes[mode], spill);
+    uint64_t limit = 40 * (uint64_t)(page > block ? page : block) + 200000;
+    env e = env_new(block, limit);
+    sqlite3 *db = open_on(&e, "a"), *reader = open_on(&e, "a");
+    RUN_SQL(db, "PRAGMA page_size=%u; PRAGMA journal_mode=%s", page, journal_modes[mode]);
+    RUN_SQL(db, "PRAGMA cache_size=%d; PRAGMA cache_spill=%d", spill ? 5 : 100000, spill);
+    RUN_SQL(db, "CREATE TABLE t(k INTEGER PRIMARY KEY, v); CREATE INDEX i ON t(v); " FILL "INSERT INTO t SELECT i, hex(randomblob(i%%50)) FROM n", 100);
+    for (int round = 0; round < 4; round++) {
+        int rc;
+        char *before = query(db, "SELECT count(*), sum(k), max(v) FROM t", &rc);
+        RUN_SQL(reader, "BEGIN");
+        EXPECT_TEXT(reader, before, "SELECT count(*), sum(k), max(v) FROM t");
+        if (round < 3)
+            RUN_SQL(db, "BEGIN");
+        if (round == 2 && mode != 4)
+            RUN_SQL(db, "SAVEPOINT s; UPDATE t SET v=v||'s'");
+        /* One statement that can never fit, or many that each do. */
+        rc = SQLITE_OK;
+        for (int i = 0; rc == SQLITE_OK && i < 3000; i++) {
+            char sql[300];
+            snprintf(sql, sizeof sql, FILL "INSERT INTO t(v) SELECT randomblob(400) FROM n", round % 2 ? 5000 : 50);
+            rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+            CHECK(env_stats(&e).bytes <= limit);
+            if (rc == SQLITE_OK && !spill && i >= (round % 2 ? 0 : 20)) /* all in the cache: the commit fails */
+                rc = sqlite3_exec(db, sqlite3_get_autocommit(db) ? "SELECT 1" : "COMMIT", NULL, NULL, NULL);
+        }
+        CHECK_EQ(rc & 0xff, SQLITE_FULL);
+        if (!sqlite3_get_autocommit(db)) {
+            rc = sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+            CHECK_EQ(rc, SQLITE_OK);
+        }
+        CHECK_EQ(sqlite3_get_autocommit(db), 1);
+        EXPECT_TEXT(db, before, "SELECT count(*), sum(k), max(v) FROM t");
+        EXPECT_TEXT(reader, before, "SELECT count(*), sum(k), max(v) FROM t");
+        RUN_SQL(reader, "COMMIT");
+        EXPECT_TEXT(reader, before, "SELECT count(*), sum(k), max(v) FROM t");
+        sqlite3_free(before);
+        integrity(db);
+        integrity(reader);
+        RUN_SQL(db, "INSERT INTO t(v) VALUES('room for one more'); DELETE FROM t WHERE v='room for one more'");
+        CHECK_EQ(mv_store_check(e.store), env_stats(&e).bytes);
+    }
+    close_db(reader);
+    close_db(db);
+    env_end(&e);
+}
+
+static void a_full_store_rolls_back_and_goes_on(void) {
+    for (int mode = 0; mode < MODES; mode++) {
+        for (int spill = 0; spill < 2; spill++) {
+            full_cell(4096, 0, mode, spill);
+            full_cell(512, 4096, mode, spill);
+            full_cell(4096, 512, mode, spill);
+        }
+    }
+    check_context("%s", "");
+}
+
+static void a_full_store_has_room_again(void) {
+    env e = env_new(0, 2 << 20);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "b");
+    RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(zeroblob(1500000))");
+    RUN_SQL(b, "CREATE TABLE t(x)");
+    EXPECT_CODE(b, SQLITE_FULL, "INSERT INTO t VALUES(zeroblob(1500000))");
+    RUN_SQL(a, "DELETE FROM t; VACUUM");
+    RUN_SQL(b, "INSERT INTO t VALUES(zeroblob(1500000))");
+    mv_version *v = pin_name(&e, "b");
+    RUN_SQL(b, "DELETE FROM t; VACUUM");
+    EXPECT_CODE(a, SQLITE_FULL, "INSERT INTO t VALUES(zeroblob(1500000))"); /* the pin keeps it */
+    mv_version_release(v);
+    RUN_SQL(a, "INSERT INTO t VALUES(zeroblob(1500000))");
+    close_db(a);
+    EXPECT_CODE(b, SQLITE_FULL, "INSERT INTO t VALUES(zeroblob(1500000))");
+    CHECK_EQ(mv_store_delete(e.store, "a", 1), MV_OK);
+    RUN_SQL(b, "INSERT INTO t VALUES(zeroblob(1500000))");
+    integrity(b);
+    /* A replacement is built beside the old content: both must fit. */
+    size_t n;
+    uint8_t *bytes = make_file("CREATE TABLE t(x); INSERT INTO t VALUES(zeroblob(1000000))", &n);
+    CHECK_EQ(replace(&e, "b", bytes, n, 0), MV_FULL);
+    EXPECT_TEXT(b, "1500000", "SELECT length(x) FROM t");
+    RUN_SQL(b, "DELETE FROM t; VACUUM");
+    CHECK_EQ(replace(&e, "b", bytes, n, 0), MV_OK);
+    EXPECT_TEXT(b, "1000000", "SELECT length(x) FROM t");
+    sqlite3_free(bytes);
+    close_db(b);
+    env_end(&e);
+}
+
+/* ---- cursors, copies, sorts ----------------------------------------------------------------------------- */
+
+static void a_cursor_stays_open_over_commits(void) {
+    static const uint32_t sizes[][2] = {{4096, 0}, {512, 65536}, {4096, 512}, {65536, 4096}, {512, 0}};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+        check_context("page size %u, block size %u", sizes[s][0], sizes[s][1]);
+        env e = env_new(sizes[s][1], 0);
+        sqlite3 *db = open_on(&e, "a"), *other = open_on(&e, "a");
+        RUN_SQL(db, "PRAGMA page_size=%u; CREATE TABLE t(k INTEGER PRIMARY KEY, v); CREATE TABLE log(k, v)", sizes[s][0]);
+        RUN_SQL(db, FILL "INSERT INTO t SELECT i, hex(randomblob(100)) || i FROM n", 400);
+        RUN_SQL(db, "CREATE TABLE same AS SELECT * FROM t");
+        for (int what = 0; what < 4; what++) {
+            sqlite3_stmt *stmt = prepare(db, "SELECT k, v FROM same ORDER BY k");
+            sqlite3_stmt *own = prepare(db, "SELECT k, v FROM t ORDER BY k");
+            int rows = 0;
+            CHECK_EQ(sqlite3_step(own), SQLITE_ROW);
+            while (sqlite3_step(stmt) == SQLITE_ROW) { /* reads one table while others change, each change a commit */
+                int k = sqlite3_column_int(stmt, 0);
+                char want[16];
+                snprintf(want, sizeof want, "%d", k);
+                const char *text = (const char *)sqlite3_column_text(stmt, 1);
+                CHECK_EQ(k, ++rows);
+                if (strlen(text) != 200 + strlen(want) || strcmp(text + 200, want))
+                    CHECK_STR(text + 200, want);
+                if (rows % 3)
+                    continue;
+                if (what == 0)
+                    RUN_SQL(db, "INSERT INTO log VALUES(%d, hex(randomblob(200)))", k);
+                else if (what == 1)
+                    RUN_SQL(db, "UPDATE t SET v=v||'!' WHERE k=%d", k);
+                else if (what == 2)
+                    RUN_SQL(db, "BEGIN; DELETE FROM log WHERE k>%d; UPDATE t SET v=upper(v) WHERE k%%7=%d; SAVEPOINT x; INSERT INTO log VALUES(%d, 'x'); ROLLBACK TO x; COMMIT", k, k % 7, k);
+                else
+                    RUN_SQL(db, "DELETE FROM t WHERE k=%d", 401 - k);
+                if (rows % 30 == 0)
+                    integrity(other);
+            }
+            CHECK_EQ(rows, 400);
+            while (sqlite3_step(own) == SQLITE_ROW)
+                ;
+            CHECK_EQ(sqlite3_finalize(stmt), SQLITE_OK);
+            CHECK_EQ(sqlite3_finalize(own), SQLITE_OK);
+            integrity(db);
+        }
+        CHECK_EQ(number(other, "SELECT count(*) FROM t"), 400 - 133);
+        /* The table under the cursor itself: each row is seen at most once, and what is deleted ahead is not seen. */
+        sqlite3_stmt *stmt = prepare(db, "SELECT k FROM same");
+        int64_t last = 0;
+        while (sqlite3_step(stmt) == SQLITE_ROW) {
+            int64_t k = sqlite3_column_int64(stmt, 0);
+            CHECK(k > last);
+            CHECK_EQ(k % 2, 1);
+            last = k;
+            RUN_SQL(db, "DELETE FROM same WHERE k=%lld", (long long)k + 1);
+            if (k == 101) /* a rollback under an open cursor: the read goes on or is ended with a clear code */
+                RUN_SQL(db, "BEGIN; INSERT INTO log VALUES(1, 1); ROLLBACK");
+        }
+        CHECK_EQ(sqlite3_finalize(stmt), SQLITE_OK);
+        CHECK_EQ(last, 399);
+        integrity(db);
+        integrity(other);
+        close_db(db);
+        close_db(other);
+        env_end(&e);
+    }
+    check_context("%s", "");
+}
+
+static void incremental_blobs(void) {
+    env e = env_new(512, 0);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(zeroblob(100000))");
+    sqlite3_blob *in, *out;
+    CHECK_EQ(sqlite3_blob_open(b, "main", "t", "x", 1, 0, &in), SQLITE_OK);
+    CHECK_EQ(sqlite3_blob_open(a, "main", "t", "x", 1, 1, &out), SQLITE_OK);
+    char text[10] = {0};
+    CHECK_EQ(sqlite3_blob_write(out, "written", 7, 50000), SQLITE_OK);
+    CHECK_EQ(sqlite3_blob_read(in, text, 7, 50000), SQLITE_OK);
+    CHECK_EQ(text[0], 0);
+    CHECK_EQ(sqlite3_blob_close(out), SQLITE_OK);
+    CHECK_EQ(sqlite3_blob_read(in, text, 7, 50000), SQLITE_OK);
+    CHECK_EQ(text[0], 0);
+    CHECK_EQ(sqlite3_blob_close(in), SQLITE_OK);
+    CHECK_EQ(sqlite3_blob_open(b, "main", "t", "x", 1, 0, &in), SQLITE_OK);
+    CHECK_EQ(sqlite3_blob_read(in, text, 7, 50000), SQLITE_OK);
+    CHECK_STR(text, "written");
+    CHECK_EQ(sqlite3_blob_close(in), SQLITE_OK);
+    close_db(a);
+    close_db(b);
+    env_end(&e);
+}
+
+static void copies_in_and_out(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a"), *memory;
+    RUN_SQL(a, "PRAGMA page_size=1024; CREATE TABLE t(x); " FILL "INSERT INTO t SELECT hex(randomblob(50)) FROM n", 500);
+    /* VACUUM INTO another name of this VFS and of another one. */
+    env f = env_new(4096, 0);
+    RUN_SQL(a, "VACUUM INTO 'copy'");
+    RUN_SQL(a, "VACUUM INTO 'file:far?vfs=%s'", f.name);
+    sqlite3 *copy = open_on(&e, "copy"), *far = open_on(&f, "far");
+    EXPECT_TEXT(copy, "500", "SELECT count(*) FROM t");
+    EXPECT_TEXT(far, "500", "SELECT count(*) FROM t");
+    integrity(copy);
+    integrity(far);
+    EXPECT_CODE(a, SQLITE_ERROR, "VACUUM INTO 'copy'"); /* it is there already */
+    /* backup to and from SQLite's own memory, with another page size */
+    REQUIRE_EQ(sqlite3_open(":memory:", &memory), SQLITE_OK);
+    sqlite3_backup *backup = sqlite3_backup_init(memory, "main", a, "main");
+    REQUIRE(backup);
+    CHECK_EQ(sqlite3_backup_step(backup, 5), SQLITE_OK);
+    RUN_SQL(a, "INSERT INTO t VALUES('while it runs')");
+    CHECK_EQ(sqlite3_backup_step(backup, -1), SQLITE_DONE);
+    CHECK_EQ(sqlite3_backup_finish(backup), SQLITE_OK);
+    EXPECT_TEXT(memory, "501", "SELECT count(*) FROM t");
+    integrity(memory);
+    RUN_SQL(memory, "DELETE FROM t WHERE rowid>300; INSERT INTO t VALUES('from memory')");
+    for (int way = 0; way < 2; way++) { /* over a database, and into a new one */
+        sqlite3 *to = way ? open_on(&e, "new") : a;
+        sqlite3 *reader = open_on(&e, way ? "new" : "a");
+        backup = sqlite3_backup_init(to, "main", memory, "main");
+        REQUIRE(backup);
+        CHECK_EQ(sqlite3_backup_step(backup, 10), SQLITE_OK);
+        if (!way)
+            EXPECT_TEXT(reader, "501", "SELECT count(*) FROM t"); /* not seen before it is done */
+        CHECK_EQ(sqlite3_backup_step(backup, -1), SQLITE_DONE);
+        CHECK_EQ(sqlite3_backup_finish(backup), SQLITE_OK);
+        EXPECT_TEXT(reader, "301", "SELECT count(*) FROM t");
+        EXPECT_TEXT(to, "301", "SELECT count(*) FROM t");
+        integrity(to);
+        integrity(reader);
+        RUN_SQL(to, "INSERT INTO t VALUES(1)");
+        integrity(reader);
+        close_db(reader);
+        if (way)
+            close_db(to);
+    }
+    /* serialize gives the stored bytes */
+    size_t n;
+    sqlite3_int64 size = 0;
+    uint8_t *stored = stored_bytes(&e, "a", &n), *bytes = sqlite3_serialize(a, "main", &size, 0);
+    CHECK_EQ(size, n);
+    if (bytes && size == (sqlite3_int64)n)
+        CHECK_MEM(bytes, stored, n);
+    free(stored);
+    sqlite3_free(bytes);
+    close_db(memory);
+    close_db(copy);
+    close_db(far);
+    close_db(a);
+    env_end(&f);
+    env_end(&e);
+}
+
+static void sorts_and_temporary_tables(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a");
+    RUN_SQL(a, "PRAGMA cache_size=10; CREATE TABLE t(k INTEGER PRIMARY KEY, v); " FILL "INSERT INTO t SELECT i, hex(randomblob(100)) FROM n", 20000);
+    CHECK_EQ(number(a, "SELECT count(*) FROM (SELECT v, lag(v) OVER (ORDER BY v) AS before FROM t) WHERE before > v"), 0);
+    RUN_SQL(a, "CREATE TEMP TABLE temp_copy AS SELECT * FROM t ORDER BY v; CREATE INDEX temp.ti ON temp_copy(v)");
+    CHECK_EQ(number(a, "SELECT count(*) FROM temp_copy JOIN t USING(v)"), 20000);
+    RUN_SQL(a, "CREATE INDEX i ON t(v); BEGIN; DELETE FROM t WHERE k%%2; DELETE FROM temp_copy; ROLLBACK");
+    CHECK_EQ(number(a, "SELECT count(*) FROM t"), 20000);
+    CHECK_EQ(number(a, "SELECT count(*) FROM temp_copy"), 20000);
+    RUN_SQL(a, "CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f SELECT v FROM t LIMIT 500; CREATE VIRTUAL TABLE r USING rtree(id, x0, x1)");
+    integrity(a);
+    RUN_SQL(a, "VACUUM");
+    integrity(a);
+    close_db(a);
+    env_end(&e);
+}
+
+/* ---- the lock page ------------------------------------------------------------------------------------- */
+
+static void put32(uint8_t *to, uint32_t value) {
+    to[0] = (uint8_t)(value >> 24);
+    to[1] = (uint8_t)(value >> 16);
+    to[2] = (uint8_t)(value >> 8);
+    to[3] = (uint8_t)value;
+}
+
+/* Lengthens the database "a" to that many pages, all of them holes. */
+static void lengthen(env *e, uint32_t page, uint32_t pages) {
+    mv_database *db;
+    mv_txn *txn;
+    uint8_t count[4];
+    int owner;
+    put32(count, pages);
+    REQUIRE_EQ(mv_store_open(e->store, "a", 1, false, &db), MV_OK);
+    REQUIRE_EQ(mv_write_lock(db, &owner), MV_OK);
+    mv_version *base = mv_database_pin(db);
+    REQUIRE_EQ(mv_txn_begin(db, base, &txn), MV_OK);
+    CHECK_EQ(mv_txn_truncate(txn, (int64_t)page * pages), MV_OK);
+    CHECK_EQ(mv_txn_write(txn, count, 4, 28), MV_OK);
+    CHECK_EQ(mv_txn_prepare(txn), MV_OK);
+    mv_version_release(mv_txn_commit(txn));
+    mv_version_release(base);
+    mv_write_unlock(db, &owner);
+    mv_database_release(db);
+}
+
+static void the_lock_page_is_a_hole(void) {
+    static const uint32_t pages[] = {65536, 4096, 512};
+    static const uint32_t blocks[] = {0, 4096, 65536};
+    for (int p = 0; p < 3; p++) {
+        for (int b = 0; b < 3; b++) {
+            uint32_t page = pages[p], before = (1u << 30) / page;
+            check_context("page size %u, block size %u", page, blocks[b]);
+            env e = env_new(blocks[b], 0);
+            sqlite3 *db = open_on(&e, "a");
+            RUN_SQL(db, "PRAGMA page_size=%u; CREATE TABLE t(x, v)", page);
+            close_db(db);
+            lengthen(&e, page, before - 2);
+            db = open_on(&e, "a");
+            CHECK_EQ(number(db, "PRAGMA page_count"), before - 2);
+            mv_version *old = pin_name(&e, "a");
+            RUN_SQL(db, FILL "INSERT INTO t SELECT i, zeroblob(%u) FROM n", 20, page * 2);
+            RUN_SQL(db, "UPDATE t SET v=randomblob(%u)", page * 2);
+            EXPECT_TEXT(db, "20", "SELECT count(*) FROM t WHERE length(v)=%u", page * 2);
+            CHECK(stored_size(&e, "a") > (1 << 30) + 20 * (int64_t)page);
+            mv_version *v = pin_name(&e, "a");
+            uint8_t *lock_page = malloc(page);
+            REQUIRE(lock_page);
+            CHECK_EQ(mv_version_read(v, lock_page, page, 1 << 30), page);
+            for (uint32_t i = 0; i < page; i++)
+                CHECK_EQ(lock_page[i], 0);
+            free(lock_page);
+            if (blocks[b] <= page)
+                CHECK(!mv_version_fetch(v, 1 << 30, 100));
+            mv_version_release(v);
+            CHECK(env_stats(&e).bytes < 64 << 20);
+            sqlite3 *second = open_on(&e, "a");
+            EXPECT_TEXT(second, "20", "SELECT count(*) FROM t WHERE length(v)=%u", page * 2);
+            RUN_SQL(second, "BEGIN; UPDATE t SET v=zeroblob(%u); INSERT INTO t SELECT * FROM t; ROLLBACK", page * 3);
+            EXPECT_TEXT(db, "20", "SELECT count(*) FROM t WHERE length(v)=%u", page * 2);
+            CHECK_EQ(mv_version_size(old), (int64_t)page * (before - 2));
+            mv_version_release(old);
+            RUN_SQL(second, "VACUUM"); /* to a few pages */
+            integrity(db);
+            CHECK(stored_size(&e, "a") < 100 * (int64_t)page);
+            close_db(second);
+            close_db(db);
+            env_end(&e);
+        }
+    }
+    check_context("%s", "");
+}
+
+/* On demand: takes some 3 GB of memory and a while. */
+static void huge_database(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a");
+    RUN_SQL(db, "PRAGMA page_size=65536; CREATE TABLE t(x)");
+    for (int i = 0; i < 5; i++)
+        RUN_SQL(db, "INSERT INTO t VALUES(zeroblob(500000000))");
+    integrity(db);
+    CHECK(stored_size(&e, "a") > INT64_C(2500000000));
+    RUN_SQL(db, "DELETE FROM t WHERE rowid>1");
+    integrity(db);
+    close_db(db);
+    env_end(&e);
+}
+
+/* ---- many threads --------------------------------------------------------------------------------------- */
+
+typedef struct crowd {
+    env *e;
+    atomic_bool stop;
+    atomic_llong added, commits, reads, full;
+    int rounds;
+    pthread_mutex_t mutex;
+    sqlite3 *pool[4]; /* under mutex: those that nobody uses */
+} crowd;
+
+static void *autocommit_writer(void *arg) {
+    crowd *c = arg;
+    sqlite3 *db = open_on(c->e, "shared");
+    RUN_SQL(db, "PRAGMA busy_timeout=60000");
+    static const char *const sql[] = {"UPDATE counter SET n=n+1", "INSERT INTO t VALUES(1, hex(randomblob(50)))", "BEGIN IMMEDIATE; UPDATE counter SET n=n+1; INSERT INTO t VALUES(2, 'x'); COMMIT",
+        "DELETE FROM t WHERE rowid IN (SELECT rowid FROM t LIMIT 1)"};
+    for (int i = 0; i < c->rounds; i++) {
+        if (!RUN_SQL(db, "%s", sql[i % 4]))
+            break;
+        if (i % 2 == 0)
+            atomic_fetch_add(&c->added, 1);
+        atomic_fetch_add(&c->commits, 1);
+    }
+    close_db(db);
+    return NULL;
+}
+
+static void *autocommit_writer_with_sqlite_timeout(void *arg) {
+    crowd *c = arg;
+    sqlite3 *db = open_on(c->e, "shared");
+    sqlite3_busy_timeout(db, 60000);
+    sqlite3_stmt *stmt = prepare(db, "UPDATE counter SET n=n+1");
+    for (int i = 0; i < c->rounds; i++) {
+        int rc = sqlite3_step(stmt);
+        CHECK_EQ(rc, SQLITE_DONE);
+        sqlite3_reset(stmt);
+        if (rc != SQLITE_DONE)
+            break;
+        atomic_fetch_add(&c->added, 1);
+    }
+    sqlite3_finalize(stmt);
+    close_db(db);
+    return NULL;
+}
+
+/* Two totals that are equal in every commit; sees one version all through a transaction, and never an error. */
+static void *shared_reader(void *arg) {
+    crowd *c = arg;
+    sqlite3 *db = open_on(c->e, "shared");
+    while (!atomic_load(&c->stop)) {
+        RUN_SQL(db, "BEGIN");
+        int64_t n = number(db, "SELECT n FROM counter"), rows = number(db, "SELECT count(*) FROM t");
+        CHECK_EQ(number(db, "SELECT n FROM counter"), n);
+        CHECK_EQ(number(db, "SELECT count(*) FROM t"), rows);
+        RUN_SQL(db, "COMMIT");
+        if (atomic_fetch_add(&c->reads, 1) % 50 == 0)
+            integrity(db);
+    }
+    close_db(db);
+    return NULL;
+}
+
+static void *shared_brancher(void *arg) {
+    crowd *c = arg;
+    for (int i = 0; !atomic_load(&c->stop) && i < 300; i++) {
+        char name[20];
+        snprintf(name, sizeof name, "branch %d", i % 3);
+        mv_store_delete(c->e->store, name, strlen(name));
+        mv_version *v = pin_name(c->e, "shared");
+        CHECK_EQ(mv_store_fork(c->e->store, v, name, strlen(name)), MV_OK);
+        mv_version_release(v);
+        sqlite3 *db = open_on(c->e, name);
+        integrity(db);
+        RUN_SQL(db, "DELETE FROM t WHERE rowid%%2; UPDATE counter SET n=-1");
+        if (i % 4 == 0)
+            RUN_SQL(db, "VACUUM");
+        integrity(db);
+        close_db(db);
+    }
+    return NULL;
+}
+
+static void start_shared(env *e) {
+    sqlite3 *db = open_on(e, "shared");
+    RUN_SQL(db, "CREATE TABLE counter(n); INSERT INTO counter VALUES(0); CREATE TABLE t(k, v); CREATE INDEX i ON t(v)");
+    RUN_SQL(db, FILL "INSERT INTO t SELECT 0, hex(randomblob(30)) FROM n", 100);
+    close_db(db);
+}
+
+static void crowd_run(uint32_t block_size, int rounds) {
+    env e = env_new(block_size, 0);
+    start_shared(&e);
+    crowd c = {.e = &e, .rounds = rounds};
+    void *(*const bodies[])(void *) = {autocommit_writer, autocommit_writer, autocommit_writer, autocommit_writer_with_sqlite_timeout, shared_brancher, shared_reader, shared_reader};
+    enum { n = sizeof bodies / sizeof *bodies };
+    pthread_t threads[n];
+    for (int i = 0; i < n; i++)
+        REQUIRE_EQ(pthread_create(&threads[i], NULL, bodies[i], &c), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    atomic_store(&c.stop, true);
+    for (int i = 4; i < n; i++)
+        pthread_join(threads[i], NULL);
+    sqlite3 *db = open_on(&e, "shared");
+    integrity(db);
+    CHECK_EQ(number(db, "SELECT n FROM counter"), atomic_load(&c.added));
+    CHECK(atomic_load(&c.reads) > 0);
+    close_db(db);
+    env_end(&e);
+}
+
+static void writers_are_never_busy_and_readers_never_wait(void) {
+    crowd_run(0, 400);
+    crowd_run(512, 200);
+    crowd_run(65536, 200);
+}
+
+/* A connection may be used by several threads, one at a time. Some have a timeout and some have none. */
+static void *pool_body(void *arg) {
+    crowd *c = arg;
+    uint64_t seed = (uint64_t)(uintptr_t)&seed;
+    for (int i = 0; i < c->rounds; i++) {
+        pthread_mutex_lock(&c->mutex);
+        sqlite3 *db = NULL;
+        int at = (int)(check_random(&seed) % 4);
+        for (int j = 0; j < 4 && !db; j++) {
+            at = (at + 1) % 4;
+            db = c->pool[at];
+        }
+        if (db)
+            c->pool[at] = NULL;
+        pthread_mutex_unlock(&c->mutex);
+        if (!db)
+            continue;
+        sqlite3_busy_timeout(db, check_random(&seed) % 2 ? 0 : 60000);
+        int rc = sqlite3_exec(db, check_random(&seed) % 4 ? "UPDATE counter SET n=n+1" : "BEGIN; SELECT * FROM counter; UPDATE counter SET n=n+1; COMMIT", NULL, NULL, NULL);
+        if (rc == SQLITE_OK)
+            atomic_fetch_add(&c->added, 1);
+        else
+            CHECK_EQ(rc & 0xff, SQLITE_BUSY);
+        if (!sqlite3_get_autocommit(db))
+            RUN_SQL(db, "ROLLBACK");
+        if (check_random(&seed) % 16 == 0) {
+            close_db(db);
+            db = open_on(c->e, "shared");
+        }
+        pthread_mutex_lock(&c->mutex);
+        c->pool[at] = db;
+        pthread_mutex_unlock(&c->mutex);
+    }
+    return NULL;
+}
+
+static void connections_go_from_thread_to_thread(void) {
+    env e = env_new(0, 0);
+    start_shared(&e);
+    crowd c = {.e = &e, .rounds = 800, .mutex = PTHREAD_MUTEX_INITIALIZER};
+    for (int i = 0; i < 4; i++)
+        c.pool[i] = open_on(&e, "shared");
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        REQUIRE_EQ(pthread_create(&threads[i], NULL, pool_body, &c), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    CHECK_EQ(number(c.pool[0], "SELECT n FROM counter"), atomic_load(&c.added));
+    integrity(c.pool[1]);
+    for (int i = 0; i < 4; i++)
+        close_db(c.pool[i]);
+    env_end(&e);
+}
+
+/* Replaces the content while others read and write it. */
+static void *replacing_reader(void *arg) {
+    crowd *c = arg;
+    sqlite3 *db = open_on(c->e, "r");
+    sqlite3_stmt *stmt = prepare(db, "SELECT (SELECT count(*) FROM t), (SELECT rows FROM about)");
+    sqlite3_busy_timeout(db, 60000);
+    while (!atomic_load(&c->stop)) {
+        int rc = sqlite3_step(stmt);
+        CHECK_EQ(rc, SQLITE_ROW);
+        if (rc == SQLITE_ROW)
+            CHECK_EQ(sqlite3_column_int64(stmt, 0), sqlite3_column_int64(stmt, 1));
+        sqlite3_reset(stmt);
+        if (atomic_fetch_add(&c->reads, 1) % 4 == 0)
+            RUN_SQL(db, "BEGIN IMMEDIATE; INSERT INTO t(x) VALUES('added'); UPDATE about SET rows=rows+1; COMMIT");
+    }
+    sqlite3_finalize(stmt);
+    close_db(db);
+    return NULL;
+}
+
+static void content_is_replaced_under_readers_and_writers(void) {
+    env e = env_new(0, 0);
+    enum { kinds = 4 };
+    uint8_t *files[kinds];
+    size_t sizes[kinds];
+    for (int i = 0; i < kinds; i++) {
+        char sql[400];
+        snprintf(sql, sizeof sql, "PRAGMA page_size=%d; CREATE TABLE about(%s rows); CREATE TABLE t(%s x); INSERT INTO about(rows) VALUES(%d); " FILL "INSERT INTO t(x) SELECT hex(zeroblob(i)) FROM n",
+            i == 3 ? 1024 : 4096, i % 2 ? "other," : "", i % 2 ? "" : "a, b,", 50 + i, 50 + i);
+        files[i] = make_file(sql, &sizes[i]);
+        if (i)
+            copy_marks(files[i], files[0]);
+        if (i == 3)
+            memcpy(files[i] + 92, "\xff\xff\xff\xff", 4); /* the copied count of pages is not valid */
+    }
+    CHECK_EQ(replace(&e, "r", files[0], sizes[0], 0), MV_OK);
+    crowd c = {.e = &e};
+    pthread_t threads[3];
+    for (int i = 0; i < 3; i++)
+        REQUIRE_EQ(pthread_create(&threads[i], NULL, replacing_reader, &c), 0);
+    for (int i = 0; i < 400 || (atomic_load(&c.reads) < 300 && !atomic_load(&check_failures)); i++)
+        CHECK_EQ(replace(&e, "r", files[i % kinds], sizes[i % kinds], 60000000), MV_OK);
+    atomic_store(&c.stop, true);
+    for (int i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    CHECK(atomic_load(&c.reads) > 0);
+    sqlite3 *db = open_on(&e, "r");
+    integrity(db);
+    close_db(db);
+    for (int i = 0; i < kinds; i++)
+        sqlite3_free(files[i]);
+    env_end(&e);
+}
+
+int main(int argc, char **argv) {
+    check_start(argc, argv);
+    sqlite3_config(SQLITE_CONFIG_URI, 1);
+    RUN(a_database_is_found_again_by_its_name);
+    RUN(names_are_any_text);
+    RUN(vfs_names_are_unique_and_come_free);
+    RUN(readers_keep_what_they_see);
+    RUN(a_second_writer_is_busy);
+    RUN(a_stale_reader_cannot_become_writer);
+    RUN(a_waiting_writer_is_served);
+    RUN(exclusive_locking_mode);
+    RUN(write_ahead_mode_changes_nothing);
+    RUN(other_pragmas_and_controls);
+    RUN(vacuum_with_another_page_size_is_whole);
+    RUN(attached_databases_commit_together);
+    RUN(each_vfs_has_its_own_names);
+    RUN(a_deleted_database_stays_for_its_connections);
+    RUN(replaced_content_is_seen_though_it_looks_the_same);
+    RUN(replaced_by_another_page_size);
+    RUN(replacing_waits_for_a_writer);
+    RUN(a_fork_is_a_database_of_its_own);
+    RUN(a_full_store_rolls_back_and_goes_on);
+    RUN(a_full_store_has_room_again);
+    RUN(a_cursor_stays_open_over_commits);
+    RUN(incremental_blobs);
+    RUN(copies_in_and_out);
+    RUN(sorts_and_temporary_tables);
+    RUN(the_lock_page_is_a_hole);
+    RUN(writers_are_never_busy_and_readers_never_wait);
+    RUN(connections_go_from_thread_to_thread);
+    RUN(content_is_replaced_under_readers_and_writers);
+    RUN(matrix_of_pages_blocks_and_journals);
+    RUN(auto_vacuum_gives_back);
+    RUN_ON_DEMAND(huge_database);
+    return check_end();
+}
