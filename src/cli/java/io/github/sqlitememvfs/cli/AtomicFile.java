@@ -1,0 +1,161 @@
+package io.github.sqlitememvfs.cli;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+
+/**
+ * A file that is there whole or not at all: written beside its target, forced to disk, renamed over it by {@link #commit}. Closed
+ * without commit it leaves what was there before. A target that is no regular file (a pipe, a device) is written directly.
+ *
+ * <p>One thread writes; {@link #abandonAll} may be called by another, when the process is told to stop.
+ */
+final class AtomicFile implements AutoCloseable {
+  private static final Set<AtomicFile> OPEN = new HashSet<>(); // under the class
+  private static boolean stopping; // under the class
+
+  private final Path target;
+  private final Path temporary; // null: direct
+  private final FileChannel channel;
+  private boolean done; // under this
+
+  private AtomicFile(Path target, Path temporary, FileChannel channel) {
+    this.target = target;
+    this.temporary = temporary;
+    this.channel = channel;
+  }
+
+  /** Fails if the file surely cannot be written, so that nobody waits for a result that is lost. */
+  static void check(Path path) throws IOException {
+    Path target = followLinks(path);
+    if (Files.isDirectory(target)) {
+      throw new IOException("it is a directory");
+    }
+    Path folder = folder(target);
+    if (!Files.exists(folder)) {
+      throw new NoSuchFileException(folder.toString());
+    }
+    if (!Files.isDirectory(folder)) {
+      throw new NotDirectoryException(folder.toString());
+    }
+  }
+
+  static AtomicFile create(Path path) throws IOException {
+    check(path);
+    Path target = followLinks(path);
+    boolean old = Files.exists(target);
+    if (old && !Files.isRegularFile(target)) {
+      return new AtomicFile(target, null, FileChannel.open(target, StandardOpenOption.WRITE));
+    }
+    AtomicFile file = createTemporary(target);
+    if (old) {
+      try {
+        Files.setPosixFilePermissions(file.temporary, Files.getPosixFilePermissions(target));
+      } catch (UnsupportedOperationException e) {
+        // a file system without them
+      } catch (IOException e) {
+        file.close();
+        throw e;
+      }
+    }
+    return file;
+  }
+
+  private static synchronized AtomicFile createTemporary(Path target) throws IOException {
+    if (stopping) {
+      throw new IOException("stopped");
+    }
+    Path temporary = folder(target).resolve(".sqlite-memory-vfs-" + UUID.randomUUID() + ".tmp");
+    FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
+    AtomicFile file = new AtomicFile(target, temporary, channel);
+    OPEN.add(file);
+    return file;
+  }
+
+  private static synchronized void forget(AtomicFile file) {
+    OPEN.remove(file);
+  }
+
+  private static synchronized List<AtomicFile> stop() {
+    stopping = true;
+    return List.copyOf(OPEN);
+  }
+
+  FileChannel channel() {
+    return channel;
+  }
+
+  /** Makes what was written the content of the target. */
+  synchronized void commit() throws IOException {
+    if (done) {
+      throw new IOException("stopped");
+    }
+    if (temporary == null) {
+      channel.close();
+    } else {
+      channel.force(true);
+      channel.close();
+      Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+      forget(this);
+      forceFolder();
+    }
+    done = true;
+  }
+
+  @Override
+  public synchronized void close() throws IOException {
+    if (!done) {
+      done = true;
+      channel.close();
+      if (temporary != null) {
+        forget(this);
+        Files.deleteIfExists(temporary);
+      }
+    }
+  }
+
+  /** Closes all that are not committed, for good: their writers fail, and so do new ones. */
+  static void abandonAll() {
+    for (AtomicFile file : stop()) {
+      try {
+        file.close();
+      } catch (IOException e) {
+        // the process ends; there is nobody to tell
+      }
+    }
+  }
+
+  /** Makes the rename itself last. Not every system lets a folder be opened; the content is safe without. */
+  private void forceFolder() {
+    try (FileChannel folder = FileChannel.open(folder(target), StandardOpenOption.READ)) {
+      folder.force(true);
+    } catch (IOException e) {
+      // as above
+    }
+  }
+
+  private static Path folder(Path target) {
+    return target.toAbsolutePath().getParent();
+  }
+
+  /** What a chain of symbolic links ends at, there or not: the links stay. */
+  private static Path followLinks(Path path) throws IOException {
+    Path target = path.toAbsolutePath();
+    for (int i = 0; i < 40 && Files.isSymbolicLink(target); i++) {
+      target = target.resolveSibling(Files.readSymbolicLink(target));
+    }
+    if (target.getFileName() == null) {
+      throw new IOException("it is a directory");
+    }
+    return target;
+  }
+}

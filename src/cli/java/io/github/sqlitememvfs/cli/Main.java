@@ -1,0 +1,397 @@
+package io.github.sqlitememvfs.cli;
+
+import io.github.sqlitememvfs.MemoryVfs;
+import io.github.sqlitememvfs.OpenOptions;
+import io.github.sqlitememvfs.SqliteConnection;
+import io.github.sqlitememvfs.SqliteException;
+import io.github.sqlitememvfs.SqliteStatement;
+import java.io.BufferedReader;
+import java.io.BufferedWriter;
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStreamWriter;
+import java.io.PrintWriter;
+import java.io.Reader;
+import java.io.StringReader;
+import java.io.Writer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** The command: reads a database into memory, runs SQL on it, prints the results, writes it where it is wanted. */
+@Command(
+    name = Main.NAME,
+    mixinStandardHelpOptions = true,
+    versionProvider = Main.Version.class,
+    subcommands = Demo.class,
+    sortOptions = false,
+    usageHelpAutoWidth = true,
+    description = {
+      "Runs SQL on a SQLite database in memory.",
+      "The database is read from a file, a stream or a URL, or starts empty. Nothing is written to a disk but what -o and "
+          + "--results name, and that appears there whole or not at all."
+    },
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:all went well",
+      "1:SQLite refused a statement or the database",
+      "2:the command line is wrong",
+      "3:a file, a stream or a URL could not be read or written",
+      "130:interrupted (Ctrl-C)",
+      "141:the reader of standard output went away"
+    },
+    footerHeading = "%nExamples (" + Main.NAME + " stands for java -jar and this jar):%n",
+    footer = {
+      "  " + Main.NAME + " -i app.db \"SELECT * FROM users LIMIT 5\"",
+      "  cat in.db | " + Main.NAME + " -i - -o - VACUUM > out.db",
+      "  " + Main.NAME + " -f schema.sql -f data.sql -o new.db",
+      "  " + Main.NAME + " -i https://example.org/app.db --format json \"SELECT 1\""
+    })
+final class Main implements Callable<Integer> {
+  static final String NAME = "sqlite-memory-vfs";
+
+  /** The name of the one database in the memory of this process. */
+  private static final String DATABASE = "main";
+
+  private static final int BUFFER = 1 << 16;
+
+  @Option(names = {"-i", "--input"}, paramLabel = "SOURCE",
+      description = "Read the database from a file, an http(s) or file URL, or - for standard input. Without it the database starts "
+          + "empty.")
+  private String input;
+
+  @Option(names = {"-o", "--output"}, paramLabel = "TARGET",
+      description = "When all SQL has succeeded, write the database to a file, or - for standard output. With - the rows of queries are "
+          + "not printed, unless --results says where to.")
+  private String output;
+
+  @Option(names = {"-f", "--file"}, paramLabel = "SCRIPT",
+      description = "Run the SQL in this UTF-8 file, or - for standard input. May be given several times. Scripts run before SQL "
+          + "arguments.")
+  private List<String> scripts = new ArrayList<>();
+
+  @Option(names = "--results", paramLabel = "FILE",
+      description = "Write the rows of queries to a file instead of standard output.")
+  private String results;
+
+  @Option(names = "--format", paramLabel = "FORMAT",
+      description = "How to print rows: table (the default on a terminal), csv (the default elsewhere: NULL is nothing, the empty text "
+          + "is \"\"), or json (one object a line; a blob is {\"$base64\": true, \"encoded\": ...}). In table and csv a blob is "
+          + "X'hex'.")
+  private Format format;
+
+  @Option(names = "--no-header", description = "Leave out the line of column names of table and csv.")
+  private boolean noHeader;
+
+  @Option(names = "--read-only", description = "Let no statement change the database.")
+  private boolean readOnly;
+
+  @Option(names = "--max-bytes", paramLabel = "SIZE", converter = SizeConverter.class,
+      description = "Memory that the database may take, such as 512M: what needs more fails with SQLITE_FULL.")
+  private long maxBytes;
+
+  @Option(names = "--block-size", paramLabel = "SIZE", converter = SizeConverter.class,
+      description = "Size of a block of memory, a power of two from 512 to 64k. Without it the page size of the database.")
+  private long blockSize;
+
+  @Option(names = {"-q", "--quiet"}, description = "No progress on standard error. (There is none either if that is no terminal.)")
+  private boolean quiet;
+
+  @Parameters(paramLabel = "SQL", description = "One or more statements, separated by semicolons. May be given several times.")
+  private List<String> statements = new ArrayList<>();
+
+  @Spec
+  private CommandSpec spec;
+
+  private final Console console;
+  private final Interruption interruption;
+
+  Main(Console console, Interruption interruption) {
+    this.console = console;
+    this.interruption = interruption;
+  }
+
+  public static void main(String[] args) {
+    Interruption interruption = new Interruption();
+    interruption.install();
+    int code = run(Console.ofProcess(), interruption, Arguments.exact(args));
+    interruption.ended();
+    System.exit(code);
+  }
+
+  /** The whole command but for the process: returns the exit code. */
+  static int run(Console console, Interruption interruption, String... args) {
+    CommandLine command = new CommandLine(new Main(console, interruption));
+    command.setOut(new PrintWriter(new OutputStreamWriter(console.out(), StandardCharsets.UTF_8), true));
+    command.setErr(new PrintWriter(console.err(), true));
+    command.setExpandAtFiles(false);
+    command.setCaseInsensitiveEnumValuesAllowed(true);
+    command.setParameterExceptionHandler((e, arguments) -> {
+      CommandSpec at = e.getCommandLine().getCommandSpec();
+      console.err().println(NAME + ": " + Failures.oneLine(e.getMessage()));
+      console.err().println("Try '" + at.qualifiedName() + " --help'.");
+      return CliException.USAGE;
+    });
+    command.setExecutionExceptionHandler((e, c, result) -> report(e, console, interruption));
+    try {
+      return command.execute(args);
+    } catch (RuntimeException | Error e) {
+      return report(e, console, interruption);
+    }
+  }
+
+  private static int report(Throwable e, Console console, Interruption interruption) {
+    int code;
+    String message = e.getMessage();
+    if (interruption.raised()) {
+      return CliException.INTERRUPTED;
+    } else if (e instanceof CliException) {
+      code = ((CliException) e).exitCode();
+    } else if (e instanceof SqliteException) {
+      code = CliException.SQL;
+    } else if (e instanceof IOException || e instanceof LinkageError) {
+      code = CliException.IO;
+    } else if (e instanceof OutOfMemoryError) {
+      code = CliException.SQL;
+      message = "out of memory: " + message;
+    } else {
+      e.printStackTrace(console.err());
+      return CliException.SQL;
+    }
+    if (code != CliException.BROKEN_PIPE) {
+      console.err().println(NAME + ": " + Failures.oneLine(String.valueOf(message)));
+    }
+    return code;
+  }
+
+  Console console() {
+    return console;
+  }
+
+  @Override
+  public Integer call() throws IOException {
+    checkOptions();
+    try (MemoryVfs vfs = newVfs()) {
+      if (input != null) {
+        load(vfs);
+      }
+      try (AtomicFile file = results == null || results.equals("-") ? null : create(results);
+          Writer rows = rows(file);
+          SqliteConnection connection = vfs.open(DATABASE, OpenOptions.defaults().readOnly(readOnly))) {
+        interruption.watch(connection);
+        runAll(connection, rows == null ? null : format().to(rows, !noHeader));
+        interruption.watch(null);
+        if (output != null) {
+          if (connection.inTransaction()) {
+            throw new CliException(CliException.SQL, "a transaction is still open, COMMIT is missing: nothing was saved");
+          }
+          save(vfs);
+        }
+        if (file != null) {
+          rows.flush();
+          file.commit();
+        }
+      }
+    }
+    return CliException.OK;
+  }
+
+  // ---- options ------------------------------------------------------------------------------------
+
+  private void checkOptions() throws IOException {
+    boolean hasSql = !scripts.isEmpty() || !statements.isEmpty();
+    if (!hasSql && (input == null || output == null)) {
+      throw usage("nothing to do: give SQL, or -f SCRIPT, or both -i and -o to copy");
+    }
+    if (scripts.stream().filter("-"::equals).count() + ("-".equals(input) ? 1 : 0) > 1) {
+      throw usage("standard input can be read only once");
+    }
+    if (output != null && output.equals(results)) {
+      throw usage("-o and --results are the same");
+    }
+    if (readOnly && input == null) {
+      throw usage("--read-only needs -i");
+    }
+    if (blockSize != 0 && (blockSize < 512 || blockSize > 65536 || Long.bitCount(blockSize) != 1)) {
+      throw usage("--block-size is not a power of two from 512 to 65536: " + blockSize);
+    }
+    if ("-".equals(output) && console.outIsTerminal()) {
+      throw usage("standard output is a terminal: the database would be printed on it");
+    }
+    if (output != null && !output.equals("-")) {
+      try {
+        AtomicFile.check(Failures.path(output));
+      } catch (IOException e) {
+        throw Failures.cannotWrite(output, e);
+      }
+    }
+  }
+
+  private ParameterException usage(String message) {
+    return new ParameterException(spec.commandLine(), message);
+  }
+
+  private MemoryVfs newVfs() {
+    return MemoryVfs.builder().blockSize((int) blockSize).maxBytes(maxBytes).build();
+  }
+
+  private Format format() {
+    if (format != null) {
+      return format;
+    }
+    boolean toTerminal = (results == null || results.equals("-")) && console.outIsTerminal();
+    return toTerminal ? Format.TABLE : Format.CSV;
+  }
+
+  // ---- bytes in and out ---------------------------------------------------------------------------
+
+  private void load(MemoryVfs vfs) {
+    String name = input.equals("-") ? "standard input" : input;
+    try (Source in = Source.open(input, console);
+        Progress progress = Progress.start(console, quiet, "Loading", in.size(), in::count)) {
+      vfs.deserialize(DATABASE, in);
+    } catch (IOException e) {
+      throw Failures.cannotRead(name, e);
+    } catch (SqliteException e) {
+      throw new CliException(CliException.SQL, name + ": " + e.getMessage(), e);
+    }
+  }
+
+  private void save(MemoryVfs vfs) {
+    long size = vfs.size(DATABASE);
+    if (output.equals("-")) {
+      Sink out = console.out();
+      try (Progress progress = Progress.start(console, quiet, "Saving", size, out::count)) {
+        vfs.serialize(DATABASE, out);
+        out.flush();
+      } catch (IOException e) {
+        throw Failures.cannotWrite("standard output", e);
+      }
+      return;
+    }
+    try (AtomicFile file = create(output);
+        Progress progress = Progress.start(console, quiet, "Saving", size, () -> position(file.channel()))) {
+      vfs.serialize(DATABASE, file.channel());
+      file.commit();
+    } catch (IOException e) {
+      throw Failures.cannotWrite(output, e);
+    }
+  }
+
+  private static AtomicFile create(String name) {
+    try {
+      return AtomicFile.create(Failures.path(name));
+    } catch (IOException e) {
+      throw Failures.cannotWrite(name, e);
+    }
+  }
+
+  private static long position(FileChannel channel) {
+    try {
+      return channel.position();
+    } catch (IOException e) {
+      return 0; // closed by now
+    }
+  }
+
+  /** Where rows go, or null if nowhere. */
+  private Writer rows(AtomicFile file) {
+    if (file == null && "-".equals(output)) {
+      return null;
+    }
+    Sink sink = file == null ? console.out() : new Sink(results, Channels.newOutputStream(file.channel()));
+    return new BufferedWriter(new OutputStreamWriter(sink, StandardCharsets.UTF_8), BUFFER);
+  }
+
+  // ---- SQL ----------------------------------------------------------------------------------------
+
+  private void runAll(SqliteConnection connection, RowWriter rows) {
+    for (String script : scripts) {
+      String name = script.equals("-") ? "standard input" : script;
+      try (InputStream in = script.equals("-") ? console.in() : Files.newInputStream(Failures.path(script));
+          Reader text = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8.newDecoder()), BUFFER)) {
+        run(connection, new SqlScript(name, text), rows);
+      } catch (CharacterCodingException e) {
+        throw new CliException(CliException.IO, "cannot read " + name + ": it is not UTF-8 text", e);
+      } catch (IOException e) {
+        throw Failures.cannotRead(name, e);
+      }
+    }
+    for (int i = 0; i < statements.size(); i++) {
+      String name = statements.size() == 1 ? "SQL argument" : "SQL argument " + (i + 1);
+      try {
+        run(connection, new SqlScript(name, new StringReader(statements.get(i))), rows);
+      } catch (IOException e) {
+        throw new AssertionError("a text in memory", e);
+      } catch (CliException e) {
+        if (e.getCause() instanceof SqliteException && new File(statements.get(i)).isFile()) {
+          throw new CliException(e.exitCode(), e.getMessage() + ": it is a file; -i reads a database, -f a script", e);
+        }
+        throw e;
+      }
+    }
+  }
+
+  private void run(SqliteConnection connection, SqlScript script, RowWriter rows) throws IOException {
+    for (String sql; (sql = script.next()) != null; ) {
+      interruption.check();
+      try (SqliteStatement statement = connection.prepare(sql)) {
+        print(statement, rows);
+      } catch (SqliteException e) {
+        throw new CliException(CliException.SQL, script.place(e.errorOffset()) + ": " + e.getMessage(), e);
+      } catch (IllegalArgumentException e) { // a NUL
+        throw new CliException(CliException.SQL, script.place(-1) + ": " + e.getMessage(), e);
+      }
+    }
+  }
+
+  /** Steps to the end; the rows, if there can be any, are printed one by one. */
+  static void print(SqliteStatement statement, RowWriter rows) throws IOException {
+    int columns = statement.getColumnCount();
+    if (columns == 0 || rows == null) {
+      while (statement.step()) {
+        // rows that nobody wants
+      }
+      return;
+    }
+    rows.begin(statement.getColumnNames());
+    try {
+      Object[] values = new Object[columns];
+      while (statement.step()) {
+        for (int i = 0; i < columns; i++) {
+          values[i] = statement.getObject(i);
+        }
+        rows.row(values);
+      }
+    } finally {
+      rows.end(); // an error in row 100 does not hide 99 rows
+    }
+  }
+
+  static final class Version implements IVersionProvider {
+    @Override
+    public String[] getVersion() {
+      String version = Main.class.getPackage().getImplementationVersion();
+      return new String[] {
+        NAME + " " + (version == null ? "(not packaged)" : version) + " (SQLite " + MemoryVfs.sqliteVersion() + ", Java "
+            + System.getProperty("java.version") + ")"
+      };
+    }
+  }
+}
