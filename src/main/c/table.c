@@ -13,6 +13,29 @@ static unsigned slot_of(uint64_t number, unsigned level) {
     return (unsigned)(number >> ((level - 1) * MV_FANOUT_BITS)) & (MV_FANOUT - 1);
 }
 
+size_t mv_table_read(const mv_table *table, int64_t size, void *to, size_t n, int64_t offset) {
+    if (offset < 0 || offset >= size) return 0;
+    if ((uint64_t)n > (uint64_t)(size - offset)) n = (size_t)(size - offset);
+    size_t block_size = mv_table_block_size(table);
+    for (size_t done = 0; done < n;) {
+        size_t within = (size_t)(offset + (int64_t)done) & (block_size - 1);
+        size_t part = block_size - within < n - done ? block_size - within : n - done;
+        const char *block = mv_table_find(table, (uint64_t)(offset + (int64_t)done) >> table->shift);
+        if (block) memcpy((char *)to + done, block + within, part);
+        else memset((char *)to + done, 0, part);
+        done += part;
+    }
+    return n;
+}
+
+const void *mv_table_fetch(const mv_table *table, int64_t size, int64_t offset, size_t n) {
+    if (offset < 0 || offset > size || (uint64_t)n > (uint64_t)(size - offset)) return NULL;
+    size_t block_size = mv_table_block_size(table), within = (size_t)offset & (block_size - 1);
+    if (n > block_size - within) return NULL;
+    const char *block = mv_table_find(table, (uint64_t)offset >> table->shift);
+    return block ? block + within : NULL;
+}
+
 static void adopt(mv_edit *edit, void *object) {
     mv_record_of(object)->birth = edit->birth;
     mv_list_push(&edit->born, object);
@@ -205,6 +228,12 @@ void mv_edit_sweep(mv_edit *edit, void *since, mv_list *to) {
     edit->born.head = since;
     if (!since) edit->born.tail = NULL;
     mv_list_join(&edit->born, &kept);
+}
+
+void mv_edit_free_discarded(mv_edit *edit, void *since) {
+    mv_list discarded = {0};
+    mv_edit_sweep(edit, since, &discarded);
+    mv_arena_free(edit->arena, discarded);
 }
 
 void mv_edit_drop(mv_edit *edit) {

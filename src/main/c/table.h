@@ -54,6 +54,25 @@ static inline const void *mv_table_find(const mv_table *table, uint64_t number) 
     return p;
 }
 
+static inline size_t mv_table_block_size(const mv_table *table) {
+    return (size_t)1 << table->shift;
+}
+/* How many blocks hold that many bytes. */
+static inline uint64_t mv_table_blocks(const mv_table *table, int64_t size) {
+    return ((uint64_t)size + mv_table_block_size(table) - 1) >> table->shift;
+}
+/* The shift for blocks of that many bytes, or the next possible size. */
+static inline uint8_t mv_shift_for(uint64_t block_size) {
+    uint8_t shift = 9;
+    while (shift < 16 && (UINT64_C(1) << shift) < block_size) shift++;
+    return shift;
+}
+
+/* Of a file of `size` bytes: copies bytes [offset, offset+n), and returns how many there are. */
+size_t mv_table_read(const mv_table *table, int64_t size, void *to, size_t n, int64_t offset);
+/* Pointer to n bytes at offset if they are within the file and one block that is no hole; else NULL. */
+const void *mv_table_fetch(const mv_table *table, int64_t size, int64_t offset, size_t n);
+
 /* Makes the block at that place one of the edit's own. Its content is what it was (zeros for a hole) if keep, else undefined.
  * MV_NOMEM, MV_FULL: the table reads as before. */
 mv_result mv_table_own(mv_table *table, mv_edit *edit, uint64_t number, bool keep, void **block);
@@ -72,6 +91,8 @@ mv_result mv_table_cut(mv_table *table, mv_edit *edit, uint64_t blocks);
 mv_result mv_edit_reserve(mv_edit *edit, const mv_table *table);
 /* Moves what was discarded from `born` to `to`, of what was made after the object `since` (NULL: of all), and gives the spares back. */
 void mv_edit_sweep(mv_edit *edit, void *since, mv_list *to);
+/* The same, but frees it. */
+void mv_edit_free_discarded(mv_edit *edit, void *since);
 /* Frees all that the edit made. Needs no memory. */
 void mv_edit_drop(mv_edit *edit);
 

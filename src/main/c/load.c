@@ -1,0 +1,258 @@
+/* Loads: new content from a stream of bytes. See store.h. */
+#include "store_internal.h"
+
+#include "sqlite3.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#define HEADER 100 /* bytes of an SQLite database's header: https://sqlite.org/fileformat.html#the_database_header */
+
+struct mv_load {
+    mv_store *store;
+    mv_version *version;      /* what it will become */
+    mv_table table;
+    mv_edit edit;
+    int64_t size;             /* bytes taken over */
+    uint64_t blocks;          /* put in the table */
+    uint8_t header[HEADER];   /* collected here first: it tells the block size */
+    bool started;             /* the header is complete, and the first blocks are there */
+    char *to, *end;           /* where the next bytes go: blocks that lie behind each other */
+    size_t run;               /* blocks to ask for next time */
+    char message[200];
+};
+
+#define FIRST_RUN 16             /* blocks */
+#define LAST_RUN_BYTES (1 << 20)
+
+mv_result mv_load_begin(mv_store *store, const char *name, size_t len, mv_load **out) {
+    mv_load *load = sqlite3_malloc64(sizeof *load);
+    mv_version *version = mv_version_new(NULL, 0);
+    if (!load || !version) {
+        sqlite3_free(load);
+        sqlite3_free(version);
+        return MV_NOMEM;
+    }
+    uint64_t number = mv_store_next_number(store, name, len);
+    *load = (mv_load){.store = store, .version = version, .edit = mv_edit_new(store, number, 0), .run = FIRST_RUN};
+    load->to = (char *)load->header;
+    load->end = load->to + HEADER;
+    mv_store_hold(store);
+    *out = load;
+    return MV_OK;
+}
+
+void mv_load_drop(mv_load *load) {
+    if (!load) return;
+    mv_store *store = load->store;
+    mv_edit_drop(&load->edit);
+    sqlite3_free(load->version);
+    sqlite3_free(load);
+    mv_store_release(store);
+}
+
+/* Blocks that lie behind each other, put at the table's end. */
+static mv_result more_blocks(mv_load *load) {
+    void *first;
+    size_t got, size = mv_table_block_size(&load->table);
+    mv_result rc = mv_arena_new_run(load->edit.arena, mv_block_class(load->table.shift), load->run, &first, &got);
+    if (rc) return rc;
+    for (size_t i = 0; i < got; i++) {
+        char *block = (char *)first + i * size;
+        rc = mv_table_put(&load->table, &load->edit, load->blocks, block);
+        if (rc) {
+            mv_list rest = {0};
+            for (; i < got; i++) mv_list_push(&rest, (char *)first + i * size);
+            mv_arena_free(load->edit.arena, rest);
+            return rc;
+        }
+        load->blocks++;
+    }
+    load->to = first;
+    load->end = load->to + got * size;
+    if (load->run * size < LAST_RUN_BYTES) load->run *= 2;
+    return MV_OK;
+}
+
+mv_result mv_load_space(mv_load *load, void **to, size_t *n) {
+    if (load->to == load->end) {
+        mv_result rc = more_blocks(load);
+        if (rc) return rc;
+    }
+    *to = load->to;
+    *n = (size_t)(load->end - load->to);
+    return MV_OK;
+}
+
+static uint32_t get4(const uint8_t *p) {
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static uint32_t page_size_of(const uint8_t *header) {
+    uint32_t n = (uint32_t)header[16] << 8 | header[17];
+    return n == 1 ? 65536 : n;
+}
+
+static const char MAGIC[16] = "SQLite format 3";
+
+static mv_result check_header(mv_load *load) {
+    const uint8_t *h = load->header;
+    if (memcmp(h, MAGIC, sizeof MAGIC) != 0) {
+        char hex[sizeof MAGIC * 2 + 1];
+        for (size_t i = 0; i < sizeof MAGIC; i++) snprintf(hex + 2 * i, 3, "%02x", h[i]);
+        snprintf(load->message, sizeof load->message,
+                 "not an SQLite database: bytes 0 to 15 are %s, not \"SQLite format 3\" and a zero", hex);
+        return MV_NOTADB;
+    }
+    uint32_t page_size = page_size_of(h);
+    if (page_size < MV_MIN_BLOCK || page_size > MV_MAX_BLOCK || (page_size & (page_size - 1))) {
+        snprintf(load->message, sizeof load->message,
+                 "not an SQLite database: the page size at bytes 16 to 17 is %u, not a power of two from 512 to 65536", (unsigned)page_size);
+        return MV_NOTADB;
+    }
+    return MV_OK;
+}
+
+/* The header is complete: with the page size known, the blocks can begin. */
+static mv_result start(mv_load *load) {
+    mv_result rc = check_header(load);
+    if (rc) return rc;
+    load->table.shift = mv_shift_for(load->store->block_size ? load->store->block_size : page_size_of(load->header));
+    rc = more_blocks(load);
+    if (rc) return rc;
+    if (load->header[18] == 2) load->header[18] = 1; /* write-ahead log: to rollback journal */
+    if (load->header[19] == 2) load->header[19] = 1;
+    memcpy(load->to, load->header, HEADER);
+    load->to += HEADER;
+    load->started = true;
+    return MV_OK;
+}
+
+mv_result mv_load_filled(mv_load *load, size_t n) {
+    assert(n <= (size_t)(load->end - load->to));
+    load->to += n;
+    load->size += (int64_t)n;
+    return !load->started && load->to == load->end ? start(load) : MV_OK;
+}
+
+mv_result mv_load_write(mv_load *load, const void *from, size_t n) {
+    while (n > 0) {
+        void *to;
+        size_t room;
+        mv_result rc = mv_load_space(load, &to, &room);
+        if (rc) return rc;
+        if (room > n) room = n;
+        memcpy(to, from, room);
+        rc = mv_load_filled(load, room);
+        if (rc) return rc;
+        from = (const char *)from + room;
+        n -= room;
+    }
+    return MV_OK;
+}
+
+mv_result mv_load_finish(mv_load *load) {
+    if (load->size == 0) return MV_OK;
+    if (!load->started) {
+        snprintf(load->message, sizeof load->message,
+                 "not an SQLite database: it ends after %d bytes, within the header of 100", (int)load->size);
+        return MV_NOTADB;
+    }
+    const uint8_t *h = load->header;
+    uint32_t page_size = page_size_of(h), pages = get4(h + 28);
+    bool pages_valid = pages > 0 && memcmp(h + 24, h + 92, 4) == 0; /* else SQLite goes by the length, too */
+    if (pages_valid && (uint64_t)load->size < (uint64_t)pages * page_size) {
+        snprintf(load->message, sizeof load->message,
+                 "truncated SQLite database: it ends after %lld bytes, but its header (bytes 28 to 31) tells of %u pages of %u bytes, which are %llu",
+                 (long long)load->size, (unsigned)pages, (unsigned)page_size, (unsigned long long)pages * page_size);
+        return MV_TRUNCATED;
+    }
+    if (load->size % page_size != 0) {
+        snprintf(load->message, sizeof load->message,
+                 "truncated SQLite database: it ends after %lld bytes, within page %lld of %u bytes",
+                 (long long)load->size, (long long)(load->size / page_size + 1), (unsigned)page_size);
+        return MV_TRUNCATED;
+    }
+    mv_result rc = mv_table_cut(&load->table, &load->edit, mv_table_blocks(&load->table, load->size));
+    assert(rc == MV_OK); /* all nodes are the edit's own */
+    mv_edit_free_discarded(&load->edit, NULL);
+    load->to = load->end = NULL;
+    return rc;
+}
+
+int64_t mv_load_size(const mv_load *load) {
+    return load->size;
+}
+
+const char *mv_load_message(const mv_load *load) {
+    return load->message;
+}
+
+/* Takes the writer's slot, waiting for it until then. */
+static mv_result take_slot(mv_database *db, const void *owner, int64_t until) {
+    uint64_t ticket = 0;
+    for (;;) {
+        mv_result rc = mv_write_lock(db, owner);
+        int64_t left = until - mv_now_usec();
+        if (rc != MV_BUSY || left <= 0) return rc;
+        if (!ticket) ticket = mv_write_ticket(db);
+        mv_write_wait(db, owner, ticket, left);
+    }
+}
+
+/* Gives all that the edit made, and has not discarded, another birth. */
+static void restamp(mv_edit *edit, uint64_t birth) {
+    for (void *object = edit->born.head; object; object = mv_record_of(object)->next) mv_record_of(object)->birth = birth;
+    edit->birth = birth;
+}
+
+static void publish_over(mv_database *db, mv_load *load) {
+    mv_version *v = load->version;
+    uint64_t number = db->newest->number + 1; /* cannot change while the slot is ours */
+    if (number != load->edit.birth) restamp(&load->edit, number); /* other commits came in between */
+    v->db = db;
+    v->number = number;
+    mv_database_publish(db, v, &load->edit, true);
+}
+
+mv_result mv_store_publish(mv_store *store, const char *name, size_t len, mv_load *load, int64_t usec) {
+    int64_t until = mv_now_usec() + usec;
+    load->version->table = load->table;
+    load->version->size = load->size;
+    for (;;) {
+        mv_database *db;
+        mv_result rc = mv_store_open(store, name, len, false, &db);
+        if (rc == MV_NOTFOUND) { /* becomes known with its content, never without */
+            db = mv_database_new(store, name, len, load->edit.birth);
+            if (!db) return MV_NOMEM;
+            db->newest->table = load->table;
+            db->newest->size = load->size;
+            db->bytes = load->edit.born_bytes;
+            db->blocks = load->edit.born_blocks;
+            rc = mv_store_introduce(store, db, true);
+            if (rc) mv_database_free_new(db);
+            if (rc == MV_EXISTS) continue;
+            if (rc) return rc;
+            sqlite3_free(load->version);
+        } else {
+            if (rc) return rc;
+            rc = take_slot(db, load, until);
+            if (rc) {
+                mv_database_release(db);
+                return rc;
+            }
+            mv_lock(&store->mutex);
+            bool gone = !db->named;
+            mv_unlock(&store->mutex);
+            if (!gone) publish_over(db, load);
+            mv_write_unlock(db, load);
+            mv_database_release(db);
+            if (gone) continue; /* deleted while we waited for its writer */
+        }
+        load->version = NULL;
+        load->edit.born = (mv_list){0};
+        mv_load_drop(load);
+        return MV_OK;
+    }
+}

@@ -1,0 +1,104 @@
+/*
+ * What store.c, version.c, writer.c, txn.c and load.c share: the structures of store.h, and the steps that lead from one to the other.
+ * Their rules are at the head of store.h.
+ */
+#ifndef MV_STORE_INTERNAL_H
+#define MV_STORE_INTERNAL_H
+
+#include "store.h"
+#include "sync.h"
+#include "table.h"
+
+struct mv_version {
+    mv_database *db;          /* fixed at publication, as all but the last group */
+    uint64_t number;
+    uint64_t epoch;           /* how often the content was replaced before */
+    mv_table table;
+    int64_t size;             /* bytes; what the last block holds behind it is undefined */
+    bool inherits;            /* reaches objects of the fork's origin */
+
+    uint64_t refs;            /* under the database's mutex, as all below; 0 only while being taken apart */
+    mv_version *older, *newer;
+    mv_list dead;             /* visible to this version but to no newer one */
+    bool replaced;            /* nothing that it reaches is visible to a newer one */
+};
+
+/* One that sleeps for the writer's slot; on its own stack. */
+typedef struct waiter {
+    const void *owner;
+    uint64_t ticket;
+    mv_cond cond;
+    bool woken;               /* signalled, and not run since */
+    struct waiter *next;      /* with a higher ticket */
+} waiter;
+
+struct mv_database {
+    mv_store *store;          /* fixed at creation, as are the name and floor */
+    char *name;
+    size_t name_len;
+    uint64_t hash;
+    uint64_t floor;           /* births up to here belong to the origin; 0 if this is no fork */
+
+    mv_database *same_hash;   /* under the store's mutex, as all below */
+    bool named;               /* found under its name */
+    mv_database *previous, *next; /* all databases */
+
+    mv_mutex mutex;
+    uint64_t handles;         /* under mutex, as all below; the name is one */
+    uint64_t kept;            /* versions in the list, and those being taken apart */
+    mv_version *newest;       /* NULL when there is no handle any more */
+    mv_version *youngest;     /* head of the list: newest, or the youngest that is pinned */
+    mv_version *origin;       /* pinned by this fork while a version inherits from it */
+    uint64_t inheriting;      /* versions that do, those being taken apart included */
+    uint64_t bytes, blocks;   /* of objects born here and published */
+    uint64_t pins, forks;
+    const void *writer;       /* owner of the slot */
+    const void *promised;     /* the only one who may take a free slot, until then */
+    int64_t promised_until;
+    waiter *successor;        /* gets the slot when it is given up */
+    waiter *waiting;          /* lowest ticket first */
+    uint64_t last_ticket;
+};
+
+struct mv_store {
+    mv_arena arena;
+    uint32_t block_size;      /* 0: each database's page size; fixed at creation */
+
+    mv_mutex mutex;
+    uint64_t refs;            /* under mutex, as all below */
+    bool closed;
+    mv_database **buckets;
+    uint64_t bucket_count, named;
+    mv_database *all;         /* also those without a name */
+};
+
+/* ---- version.c */
+
+/* A version that is in no list. NULL: no memory. */
+mv_version *mv_version_new(mv_database *db, uint64_t number);
+/* Makes v the head of the list. Under the mutex, or with a database that nobody knows yet. */
+void mv_version_link(mv_database *db, mv_version *v);
+/* Gives one reference up that is no pin. */
+void mv_version_unref(mv_version *v);
+/* Makes v the newest; a reference that it has already is a pin. Takes over what the edit made and replaced; if replace, nothing of
+ * the old content is in the new. The caller has the writer's slot. */
+void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace);
+
+/* ---- store.c */
+
+/* A database that nobody knows yet, with one handle and an empty version of that number. Holds the store. NULL: no memory. */
+mv_database *mv_database_new(mv_store *store, const char *name, size_t len, uint64_t number);
+/* Frees one that nobody came to know, and that has nothing. NULL is allowed. */
+void mv_database_free_new(mv_database *db);
+/* Makes the database known, under its name if it is to have one. MV_EXISTS, MV_CLOSED: it is still the caller's. */
+mv_result mv_store_introduce(mv_store *store, mv_database *db, bool named);
+/* The number that the next version of the database of that name will have, if nothing comes in between. */
+uint64_t mv_store_next_number(mv_store *store, const char *name, size_t len);
+
+/* ---- txn.c */
+
+static inline mv_edit mv_edit_new(mv_store *store, uint64_t birth, uint64_t floor) {
+    return (mv_edit){.arena = &store->arena, .birth = birth, .floor = floor};
+}
+
+#endif

@@ -1,0 +1,155 @@
+/* Transactions. See store.h. */
+#include "store_internal.h"
+
+#include "sqlite3.h"
+
+#include <assert.h>
+#include <string.h>
+
+struct mv_txn {
+    mv_database *db;
+    mv_version *version;      /* what it will become; already has number and epoch */
+    mv_table table;
+    mv_edit edit;
+    mv_list discarded;        /* once published: what it had made and does not need */
+    int64_t size;
+    bool scratch;             /* holds its database, and is never committed */
+};
+
+mv_result mv_txn_begin(mv_database *db, mv_version *base, mv_txn **out) {
+    if (!mv_version_is_newest(base)) return MV_STALE;
+    uint64_t number = base->number + 1;
+    mv_txn *txn = sqlite3_malloc64(sizeof *txn);
+    mv_version *version = mv_version_new(db, number);
+    if (!txn || !version) {
+        sqlite3_free(txn);
+        sqlite3_free(version);
+        return MV_NOMEM;
+    }
+    *txn = (mv_txn){.db = db, .version = version, .table = base->table, .size = base->size};
+    txn->edit = mv_edit_new(db->store, number, db->floor);
+    *out = txn;
+    return MV_OK;
+}
+
+mv_result mv_store_scratch(mv_store *store, mv_txn **out) {
+    mv_database *db = mv_database_new(store, "", 0, 0);
+    if (!db) return MV_NOMEM;
+    mv_result rc = mv_txn_begin(db, db->newest, out);
+    if (!rc) {
+        rc = mv_store_introduce(store, db, false);
+        if (rc) mv_txn_drop(*out);
+    }
+    if (rc) {
+        mv_database_free_new(db);
+        return rc;
+    }
+    (*out)->scratch = true;
+    return MV_OK;
+}
+
+int64_t mv_txn_size(const mv_txn *txn) {
+    return txn->size;
+}
+
+size_t mv_txn_read(const mv_txn *txn, void *to, size_t n, int64_t offset) {
+    return mv_table_read(&txn->table, txn->size, to, n, offset);
+}
+
+const void *mv_txn_fetch(const mv_txn *txn, int64_t offset, size_t n) {
+    return mv_table_fetch(&txn->table, txn->size, offset, n);
+}
+
+static void choose_block_size(mv_txn *txn, uint64_t automatic) {
+    uint32_t fixed = txn->db->store->block_size;
+    if (txn->table.shift == 0) txn->table.shift = mv_shift_for(fixed ? fixed : automatic);
+}
+
+/* Zeros what the last block holds behind the end, up to `to`: a shortening leaves it there. */
+static mv_result clear_gap(mv_txn *txn, int64_t to) {
+    size_t block_size = mv_table_block_size(&txn->table), within = (size_t)txn->size & (block_size - 1);
+    uint64_t number = (uint64_t)txn->size >> txn->table.shift;
+    if (within == 0 || to <= txn->size || !mv_table_find(&txn->table, number)) return MV_OK;
+    void *block;
+    mv_result rc = mv_table_own(&txn->table, &txn->edit, number, true, &block);
+    if (rc) return rc;
+    uint64_t gap = (uint64_t)(to - txn->size);
+    memset((char *)block + within, 0, gap < block_size - within ? (size_t)gap : block_size - within);
+    return MV_OK;
+}
+
+mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) {
+    mv_table *table = &txn->table;
+    if (n == 0) return MV_OK;
+    choose_block_size(txn, n); /* SQLite writes whole pages */
+    mv_result rc = clear_gap(txn, offset);
+    if (rc) return rc;
+    size_t block_size = mv_table_block_size(table);
+    uint64_t first = (uint64_t)offset >> table->shift, last = ((uint64_t)offset + n - 1) >> table->shift;
+    void *block = NULL, *made_before = txn->edit.born.head;
+    for (uint64_t number = first; number <= last; number++) { /* all are acquired before one is changed */
+        bool whole = first == last && n == block_size;
+        rc = mv_table_own(table, &txn->edit, number, !whole, &block);
+        if (!rc) continue;
+        uint64_t end = mv_table_blocks(table, txn->size);
+        while (number-- > first && number >= end) mv_table_clear(table, &txn->edit, number);
+        mv_edit_free_discarded(&txn->edit, made_before);
+        return rc;
+    }
+    size_t within = (size_t)offset & (block_size - 1);
+    for (size_t done = 0; done < n; within = 0) {
+        size_t part = block_size - within < n - done ? block_size - within : n - done;
+        if (first < last) block = (void *)mv_table_find(table, ((uint64_t)offset + done) >> table->shift);
+        memcpy((char *)block + within, (const char *)from + done, part);
+        done += part;
+    }
+    if (offset + (int64_t)n > txn->size) txn->size = offset + (int64_t)n;
+    return MV_OK;
+}
+
+mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
+    if (size > txn->size) {
+        choose_block_size(txn, 4096);
+        mv_result rc = clear_gap(txn, size);
+        if (rc) return rc;
+    } else {
+        mv_result rc = mv_table_cut(&txn->table, &txn->edit, mv_table_blocks(&txn->table, size));
+        if (rc) return rc;
+        if (size == 0) txn->table.shift = 0;
+        if (txn->scratch) mv_edit_free_discarded(&txn->edit, NULL); /* may be made and shortened without end */
+    }
+    txn->size = size;
+    return MV_OK;
+}
+
+mv_result mv_txn_prepare(mv_txn *txn) {
+    return mv_edit_reserve(&txn->edit, &txn->table);
+}
+
+mv_version *mv_txn_publish(mv_txn *txn) {
+    mv_version *v = txn->version;
+    assert(!txn->scratch && txn->db->newest->number + 1 == v->number);
+    mv_edit_sweep(&txn->edit, NULL, &txn->discarded);
+    v->table = txn->table;
+    v->size = txn->size;
+    v->refs = 1; /* the caller's pin */
+    mv_database_publish(txn->db, v, &txn->edit, false);
+    txn->version = NULL;
+    txn->edit.born = (mv_list){0};
+    return v;
+}
+
+mv_version *mv_txn_commit(mv_txn *txn) {
+    mv_version *v = mv_txn_publish(txn);
+    mv_txn_drop(txn);
+    return v;
+}
+
+void mv_txn_drop(mv_txn *txn) {
+    if (!txn) return;
+    mv_edit_drop(&txn->edit);
+    mv_arena_free(txn->edit.arena, txn->discarded);
+    sqlite3_free(txn->version);
+    if (txn->scratch) mv_database_release(txn->db);
+    sqlite3_free(txn);
+}
