@@ -35,7 +35,7 @@ mv_result mv_load_begin(mv_store *store, const char *name, size_t len, mv_load *
         return MV_NOMEM;
     }
     uint64_t number = mv_store_next_number(store, name, len);
-    *load = (mv_load){.store = store, .version = version, .edit = mv_edit_new(store, number, 0), .run = FIRST_RUN};
+    *load = (mv_load){.store = store, .version = version, .edit = mv_edit_new(&store->arena, number, 0), .run = FIRST_RUN};
     load->to = (char *)load->header;
     load->end = load->to + HEADER;
     mv_store_hold(store);

@@ -9,6 +9,8 @@
 #include "sync.h"
 #include "table.h"
 
+typedef struct mv_waiter mv_waiter; /* writer.c */
+
 struct mv_version {
     mv_database *db;          /* fixed at publication, as all but the last group */
     uint64_t number;
@@ -22,15 +24,6 @@ struct mv_version {
     mv_list dead;             /* visible to this version but to no newer one */
     bool replaced;            /* nothing that it reaches is visible to a newer one */
 };
-
-/* One that sleeps for the writer's slot; on its own stack. */
-typedef struct waiter {
-    const void *owner;
-    uint64_t ticket;
-    mv_cond cond;
-    bool woken;               /* signalled, and not run since */
-    struct waiter *next;      /* with a higher ticket */
-} waiter;
 
 struct mv_database {
     mv_store *store;          /* fixed at creation, as are the name and floor */
@@ -55,8 +48,8 @@ struct mv_database {
     const void *writer;       /* owner of the slot */
     const void *promised;     /* the only one who may take a free slot, until then */
     int64_t promised_until;
-    waiter *successor;        /* gets the slot when it is given up */
-    waiter *waiting;          /* lowest ticket first */
+    mv_waiter *successor;        /* gets the slot when it is given up */
+    mv_waiter *waiting;       /* lowest ticket first */
     uint64_t last_ticket;
 };
 
@@ -94,11 +87,5 @@ void mv_database_free_new(mv_database *db);
 mv_result mv_store_introduce(mv_store *store, mv_database *db, bool named);
 /* The number that the next version of the database of that name will have, if nothing comes in between. */
 uint64_t mv_store_next_number(mv_store *store, const char *name, size_t len);
-
-/* ---- txn.c */
-
-static inline mv_edit mv_edit_new(mv_store *store, uint64_t birth, uint64_t floor) {
-    return (mv_edit){.arena = &store->arena, .birth = birth, .floor = floor};
-}
 
 #endif

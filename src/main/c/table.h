@@ -42,6 +42,10 @@ typedef struct mv_edit {
     unsigned spares;
 } mv_edit;
 
+static inline mv_edit mv_edit_new(mv_arena *arena, uint64_t birth, uint64_t floor) {
+    return (mv_edit){.arena = arena, .birth = birth, .floor = floor};
+}
+
 /* The block at that place, or NULL for a hole or beyond the end. */
 static inline const void *mv_table_find(const mv_table *table, uint64_t number) {
     unsigned bits = table->height * MV_FANOUT_BITS;

@@ -27,7 +27,7 @@ mv_result mv_txn_begin(mv_database *db, mv_version *base, mv_txn **out) {
         return MV_NOMEM;
     }
     *txn = (mv_txn){.db = db, .version = version, .table = base->table, .size = base->size};
-    txn->edit = mv_edit_new(db->store, number, db->floor);
+    txn->edit = mv_edit_new(&db->store->arena, number, db->floor);
     *out = txn;
     return MV_OK;
 }

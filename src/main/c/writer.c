@@ -4,6 +4,15 @@
 #define PROMISE_USEC 10000 /* how long the writer's slot waits for one that was woken */
 #define SPIN_USEC 20       /* how long one that was woken too late looks for the slot before it sleeps again */
 
+/* One that sleeps for the writer's slot; on its own stack. */
+struct mv_waiter {
+    const void *owner;
+    uint64_t ticket;
+    mv_cond cond;
+    bool woken;               /* signalled, and not run since */
+    mv_waiter *next;          /* with a higher ticket */
+};
+
 /* Under the database's mutex: is a free slot kept for another? */
 static bool promised_to_other(const mv_database *db, const void *owner) {
     return db->promised && db->promised != owner && mv_now_usec() < db->promised_until;
@@ -14,7 +23,7 @@ static void promise(mv_database *db, const void *owner) {
     db->promised_until = mv_now_usec() + PROMISE_USEC;
 }
 
-static void wake(waiter *w) {
+static void wake(mv_waiter *w) {
     if (w->woken) return;
     w->woken = true;
     mv_signal(&w->cond);
@@ -76,10 +85,10 @@ uint64_t mv_write_ticket(mv_database *db) {
  */
 bool mv_write_wait(mv_database *db, const void *owner, uint64_t ticket, int64_t usec) {
     int64_t until = mv_now_usec() + usec, spin_until = 0;
-    waiter self = {.owner = owner, .ticket = ticket};
+    mv_waiter self = {.owner = owner, .ticket = ticket};
     mv_cond_init(&self.cond);
     mv_lock(&db->mutex);
-    waiter **at = &db->waiting;
+    mv_waiter **at = &db->waiting;
     while (*at && (*at)->ticket <= ticket) at = &(*at)->next;
     self.next = *at;
     *at = &self;
