@@ -1,0 +1,161 @@
+/* Natives for connections. See jni_util.h. */
+#include "jni_util.h"
+
+#include "sqlite3.h"
+
+#include <string.h>
+
+#define DB(handle) MV_POINTER(sqlite3, handle)
+
+/* Codes of Native.prepare beside SQLite's. */
+#define NO_STATEMENT (-1)
+#define MORE_STATEMENTS (-2)
+
+/* ---- connection ------------------------------------------------------------------------------------- */
+
+static jint open_connection(JNIEnv *env, jclass c, jbyteArray uri, jbyteArray vfs, jint flags, jlongArray out) {
+    (void)c;
+    mv_text name, vfs_name;
+    mv_text_get(env, uri, &name);
+    mv_text_get(env, vfs, &vfs_name);
+    sqlite3 *db = NULL;
+    int rc = name.bytes && vfs_name.bytes ? sqlite3_open_v2(name.bytes, &db, flags, vfs_name.bytes) : SQLITE_NOMEM;
+    mv_text_free(&name);
+    mv_text_free(&vfs_name);
+    mv_set_long(env, out, 0, MV_HANDLE(db));
+    return rc;
+}
+
+static jint closeConnection(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    return sqlite3_close_v2(DB(db));
+}
+
+static void interrupt(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    sqlite3_interrupt(DB(db));
+}
+
+static jint busyTimeout(JNIEnv *env, jclass c, jlong db, jint millis) {
+    (void)env, (void)c;
+    return sqlite3_busy_timeout(DB(db), millis);
+}
+
+static jlong changes(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    return sqlite3_changes64(DB(db));
+}
+
+static jlong totalChanges(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    return sqlite3_total_changes64(DB(db));
+}
+
+static jlong lastInsertRowId(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    return sqlite3_last_insert_rowid(DB(db));
+}
+
+static jboolean autocommit(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    return sqlite3_get_autocommit(DB(db)) != 0;
+}
+
+/* The connection's own message tells more than the code's, if it is about that code. */
+static jbyteArray errorMessage(JNIEnv *env, jclass c, jlong db, jint code, jintArray out) {
+    (void)c;
+    const char *message = sqlite3_errstr(code);
+    jint details[] = { code, -1 };
+    if (db && (sqlite3_extended_errcode(DB(db)) & 0xff) == (code & 0xff)) {
+        message = sqlite3_errmsg(DB(db));
+        details[0] = sqlite3_extended_errcode(DB(db));
+        details[1] = sqlite3_error_offset(DB(db));
+    }
+    (*env)->SetIntArrayRegion(env, out, 0, 2, details);
+    return mv_new_bytes(env, message, strlen(message));
+}
+
+/* ---- SQL -------------------------------------------------------------------------------------------- */
+
+static int run_to_end(sqlite3_stmt *stmt) {
+    int rc;
+    do rc = sqlite3_step(stmt);
+    while (rc == SQLITE_ROW);
+    int final = sqlite3_finalize(stmt); /* the same error, if there was one */
+    return final ? final : rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray out) {
+    (void)c;
+    mv_text text;
+    mv_text_get(env, sql, &text);
+    if (!text.bytes) return SQLITE_NOMEM;
+    const char *start = text.bytes, *end = text.bytes + text.n, *tail = start;
+    int rc = SQLITE_OK;
+    while (rc == SQLITE_OK && start < end) {
+        sqlite3_stmt *stmt;
+        rc = sqlite3_prepare_v3(DB(db), start, (int)(end - start) + 1, 0, &stmt, &tail);
+        if (rc == SQLITE_OK && stmt) rc = run_to_end(stmt);
+        if (rc == SQLITE_OK) start = tail;
+    }
+    if (rc) {
+        jint range[] = { (jint)(start - text.bytes), (jint)((tail > start ? tail : end) - text.bytes) };
+        (*env)->SetIntArrayRegion(env, out, 0, 2, range);
+    }
+    mv_text_free(&text);
+    return rc;
+}
+
+/* Whether the rest of some SQL is only blanks, comments and semicolons. */
+static bool is_blank(sqlite3 *db, const char *sql, const char *end) {
+    while (sql < end) {
+        while (sql < end && strchr(" \t\r\n\f;", *sql)) sql++;
+        if (sql == end) break;
+        sqlite3_stmt *stmt;
+        int rc = sqlite3_prepare_v3(db, sql, (int)(end - sql) + 1, 0, &stmt, &sql);
+        if (rc == SQLITE_OK && !stmt) continue;
+        sqlite3_finalize(stmt);
+        return false;
+    }
+    return true;
+}
+
+static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray out) {
+    (void)c;
+    mv_text text;
+    mv_text_get(env, sql, &text);
+    sqlite3_stmt *stmt = NULL;
+    int rc = SQLITE_NOMEM;
+    if (text.bytes) {
+        const char *start = text.bytes, *end = text.bytes + text.n;
+        do rc = sqlite3_prepare_v3(DB(db), start, (int)(end - start) + 1, 0, &stmt, &start);
+        while (rc == SQLITE_OK && !stmt && start < end); /* a comment or a semicolon comes first */
+        if (rc == SQLITE_OK && !stmt) rc = NO_STATEMENT;
+        if (rc == SQLITE_OK && !is_blank(DB(db), start, end)) {
+            sqlite3_finalize(stmt);
+            stmt = NULL;
+            rc = MORE_STATEMENTS;
+        }
+    }
+    mv_text_free(&text);
+    mv_set_int(env, out, 0, rc);
+    return MV_HANDLE(stmt);
+}
+
+/* ---- table ----------------------------------------------------------------------------------------- */
+
+static const JNINativeMethod methods[] = {
+    MV_NATIVE_AS(open, open_connection, "([B[BI[J)I"),
+    MV_NATIVE(closeConnection, "(J)I"),
+    MV_NATIVE(interrupt, "(J)V"),
+    MV_NATIVE(busyTimeout, "(JI)I"),
+    MV_NATIVE(changes, "(J)J"),
+    MV_NATIVE(totalChanges, "(J)J"),
+    MV_NATIVE(lastInsertRowId, "(J)J"),
+    MV_NATIVE(autocommit, "(J)Z"),
+    MV_NATIVE(errorMessage, "(JI[I)[B"),
+    MV_NATIVE(execute, "(J[B[I)I"),
+    MV_NATIVE(prepare, "(J[B[I)J"),
+};
+
+const mv_natives mv_connection_natives = { methods, sizeof methods / sizeof *methods };

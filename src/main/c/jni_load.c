@@ -1,0 +1,29 @@
+/*
+ * The library's life in the JVM. All natives are registered when it is loaded, so that none is looked up by name and
+ * none need be exported, and a library that does not fit the classes fails at once. Nothing is kept of Java: no
+ * class, no method, no field. So there is nothing to undo in a JNI_OnUnload, and there is none.
+ */
+#include "jni_util.h"
+
+#include "sqlite3.h"
+
+static bool register_all(JNIEnv *env, jclass native) {
+    const mv_natives *all[] = { &mv_store_natives, &mv_connection_natives, &mv_statement_natives };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if ((*env)->RegisterNatives(env, native, all[i]->methods, all[i]->count)) return false;
+    }
+    return true;
+}
+
+JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved) {
+    (void)reserved;
+    void *env_pointer = NULL;
+    if ((*vm)->GetEnv(vm, &env_pointer, JNI_VERSION_1_6) != JNI_OK) return JNI_ERR;
+    JNIEnv *env = env_pointer;
+    if (sqlite3_initialize() != SQLITE_OK) return JNI_ERR;
+    jclass native = (*env)->FindClass(env, "io/github/sqlitememvfs/Native");
+    if (!native) return JNI_ERR; /* with its exception */
+    bool registered = register_all(env, native);
+    (*env)->DeleteLocalRef(env, native);
+    return registered ? JNI_VERSION_1_6 : JNI_ERR;
+}
