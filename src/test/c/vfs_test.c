@@ -1376,7 +1376,7 @@ static void *autocommit_writer_with_sqlite_timeout(void *arg) {
 static void *shared_reader(void *arg) {
     crowd *c = arg;
     sqlite3 *db = open_on(c->e, "shared");
-    while (!atomic_load(&c->stop)) {
+    do {
         RUN_SQL(db, "BEGIN");
         int64_t n = number(db, "SELECT n FROM counter"), rows = number(db, "SELECT count(*) FROM t");
         CHECK_EQ(number(db, "SELECT n FROM counter"), n);
@@ -1384,7 +1384,7 @@ static void *shared_reader(void *arg) {
         RUN_SQL(db, "COMMIT");
         if (atomic_fetch_add(&c->reads, 1) % 50 == 0)
             integrity(db);
-    }
+    } while (!atomic_load(&c->stop));
     close_db(db);
     return NULL;
 }
