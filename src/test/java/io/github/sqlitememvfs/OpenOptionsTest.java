@@ -1,0 +1,106 @@
+package io.github.sqlitememvfs;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class OpenOptionsTest {
+
+  private static final int READONLY = 8;
+
+  private final MemoryVfs vfs = MemoryVfs.builder().busyTimeout(0).build();
+
+  @AfterEach
+  void close() {
+    vfs.close();
+  }
+
+  @Test
+  void defaultsReadWriteAndMake() {
+    OpenOptions options = OpenOptions.defaults();
+    assertFalse(options.isReadOnly());
+    assertFalse(options.isMustExist());
+    assertEquals(OpenOptions.BUSY_TIMEOUT_OF_VFS, options.getBusyTimeout());
+  }
+
+  @Test
+  void everySetterReturnsAChangedCopy() {
+    OpenOptions options = OpenOptions.defaults();
+    OpenOptions all = options.readOnly(true).mustExist(true).busyTimeout(7);
+    assertTrue(all.isReadOnly());
+    assertTrue(all.isMustExist());
+    assertEquals(7, all.getBusyTimeout());
+    assertFalse(options.isReadOnly());
+    assertFalse(options.isMustExist());
+    assertEquals(OpenOptions.BUSY_TIMEOUT_OF_VFS, options.getBusyTimeout());
+    assertFalse(all.readOnly(false).isReadOnly());
+    assertTrue(all.readOnly(false).isMustExist());
+    assertTrue(all.toString().contains("readOnly=true"), all.toString());
+  }
+
+  @Test
+  void negativeTimeoutsAreRefused() {
+    assertThrows(IllegalArgumentException.class, () -> OpenOptions.defaults().busyTimeout(-1));
+    assertThrows(IllegalArgumentException.class, () -> OpenOptions.defaults().busyTimeout(Long.MIN_VALUE));
+  }
+
+  @Test
+  void readOnlyConnectionsReadAndFollowButDoNotWrite() {
+    try (SqliteConnection writer = vfs.open("a")) {
+      writer.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+      try (SqliteConnection reader = vfs.open("a", OpenOptions.defaults().readOnly(true))) {
+        assertEquals(1, Sql.number(reader, "SELECT count(*) FROM t"));
+        for (String sql : new String[] {"INSERT INTO t VALUES (2)", "DROP TABLE t", "CREATE TABLE u(x)", "VACUUM",
+            "PRAGMA user_version = 3"}) {
+          SqliteException e = assertThrows(SqliteException.class, () -> reader.execute(sql));
+          assertEquals(READONLY, e.code(), sql);
+        }
+        writer.execute("INSERT INTO t VALUES (2)");
+        assertEquals(2, Sql.number(reader, "SELECT count(*) FROM t"));
+        // A read-only transaction sees one version, and needs no writer's slot.
+        writer.execute("BEGIN IMMEDIATE; INSERT INTO t VALUES (3)");
+        reader.transaction(c -> assertEquals(2, Sql.number(c, "SELECT count(*) FROM t")));
+        writer.execute("COMMIT");
+        reader.execute("CREATE TEMP TABLE own(x); INSERT INTO own SELECT x FROM t");
+        assertEquals(3, Sql.number(reader, "SELECT count(*) FROM own"));
+      }
+    }
+  }
+
+  @Test
+  void mustExistOpensWhatIsThere() {
+    OpenOptions mustExist = OpenOptions.defaults().mustExist(true);
+    assertThrows(SqliteException.class, () -> vfs.open("a", mustExist));
+    assertFalse(vfs.exists("a"));
+    vfs.open("a").close();
+    try (SqliteConnection connection = vfs.open("a", mustExist)) {
+      connection.execute("CREATE TABLE t(x)");
+    }
+    assertThrows(SqliteException.class, () -> vfs.open("b", OpenOptions.defaults().readOnly(true)));
+    assertFalse(vfs.exists("b"));
+  }
+
+  @Test
+  void anEmptyDatabaseCanBeOpenedReadOnly() {
+    vfs.open("a").close();
+    try (SqliteConnection connection = vfs.open("a", OpenOptions.defaults().readOnly(true))) {
+      assertEquals(0, Sql.number(connection, "SELECT count(*) FROM sqlite_schema"));
+    }
+  }
+
+  @Test
+  void theBusyTimeoutIsThatOfTheVfsUnlessGiven() {
+    try (SqliteConnection ofVfs = vfs.open("a");
+        SqliteConnection own = vfs.open("a", OpenOptions.defaults().busyTimeout(12_345))) {
+      assertEquals(0, Sql.number(ofVfs, "PRAGMA busy_timeout"));
+      assertEquals(12_345, Sql.number(own, "PRAGMA busy_timeout"));
+    }
+    try (MemoryVfs patient = MemoryVfs.create(); SqliteConnection connection = patient.open("a")) {
+      assertEquals(5000, Sql.number(connection, "PRAGMA busy_timeout"));
+    }
+  }
+}

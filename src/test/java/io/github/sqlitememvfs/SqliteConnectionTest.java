@@ -1,0 +1,583 @@
+package io.github.sqlitememvfs;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Scripts, transactions, counters, interrupt, waiting. Use after close is in {@link CloseTest}. */
+class SqliteConnectionTest {
+
+  private static final int BUSY = 5;
+  private static final int BUSY_SNAPSHOT = 517;
+  private static final int INTERRUPT = 9;
+
+  private final MemoryVfs vfs = MemoryVfs.create();
+  private final SqliteConnection connection = vfs.open("test");
+
+  @AfterEach
+  void close() {
+    connection.close();
+    vfs.close();
+  }
+
+  private long count() {
+    return Sql.number(connection, "SELECT count(*) FROM t");
+  }
+
+  // ---- execute
+
+  @Test
+  void aScriptRunsAllItsStatements() {
+    connection.execute("CREATE TABLE t(x); -- a; comment\nINSERT INTO t VALUES (1); INSERT INTO t VALUES (';')\n; SELECT x FROM t;;; ");
+    assertEquals(2, count());
+    connection.execute("CREATE TRIGGER g AFTER INSERT ON t WHEN new.x = 1 BEGIN DELETE FROM t WHERE x = ';'; UPDATE t SET x = 2; END;"
+        + "INSERT INTO t VALUES (1)");
+    assertEquals(List.of(List.of(2L), List.of(2L)), Sql.rows(connection, "SELECT x FROM t"));
+    for (String empty : List.of("", " ", ";", ";;", "-- nothing", "/* nothing */", "/* not closed", "\n\r\t")) {
+      connection.execute(empty);
+    }
+    connection.execute("SELECT '日本語 😀'; INSERT INTO t VALUES ('日本語 😀')");
+    assertEquals(1, Sql.number(connection, "SELECT count(*) FROM t WHERE x = '日本語 😀'"));
+  }
+
+  @Test
+  void aScriptStopsAtItsFirstErrorAndKeepsWhatRan() {
+    SqliteException e = assertThrows(SqliteException.class,
+        () -> connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1); INSERT INTO missing VALUES (2); INSERT INTO t VALUES (3)"));
+    assertTrue(e.getMessage().contains("missing"), e.getMessage());
+    assertEquals("INSERT INTO missing VALUES (2)", e.sql().replace(";", "").trim());
+    assertEquals(1, count());
+  }
+
+  @Test
+  void aScriptOfManyStatements() {
+    StringBuilder script = new StringBuilder("CREATE TABLE t(x);\n");
+    for (int i = 0; i < 20_000; i++) {
+      script.append("INSERT INTO t VALUES (").append(i).append(");\n");
+    }
+    connection.transaction(c -> c.execute(script.toString()));
+    assertEquals(20_000, count());
+  }
+
+  @Test
+  void aStatementWithArgumentsReturnsItsChanges() {
+    connection.execute("CREATE TABLE t(x, y)");
+    assertEquals(1, connection.execute("INSERT INTO t VALUES (?, ?)", 1, "a"));
+    assertEquals(2, connection.execute("INSERT INTO t VALUES (?, ?), (3, 'c')", 2, "b"));
+    assertEquals(3, connection.execute("UPDATE t SET y = ?", new Object[] {null}));
+    assertEquals(2, connection.execute("DELETE FROM t WHERE x > ?", 1));
+    assertEquals(0, connection.execute("DELETE FROM t WHERE x > ?", 1));
+    assertEquals(0, connection.execute("SELECT ?", 1));
+    assertEquals(0, connection.execute("CREATE TABLE u(x)", new Object[0]));
+    assertEquals(1, connection.execute("INSERT INTO t VALUES (?, 'r') RETURNING x", 9));
+    assertEquals(2, count());
+  }
+
+  @Test
+  void counters() {
+    connection.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)");
+    assertEquals(0, connection.lastInsertRowId());
+    assertEquals(0, connection.totalChanges());
+    connection.execute("INSERT INTO t(x) VALUES (1), (2), (3)");
+    assertEquals(3, connection.changes());
+    assertEquals(3, connection.lastInsertRowId());
+    connection.execute("INSERT INTO t(id, x) VALUES (?, 4)", Long.MAX_VALUE);
+    assertEquals(Long.MAX_VALUE, connection.lastInsertRowId());
+    assertEquals(1, connection.changes());
+    assertEquals(4, connection.totalChanges());
+    connection.execute("CREATE TABLE log(x); CREATE TRIGGER g AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (new.x); END");
+    assertEquals(4, connection.execute("UPDATE t SET x = x + ?", 1));
+    assertEquals(4, connection.changes());
+    assertEquals(12, connection.totalChanges());
+  }
+
+  @Test
+  void allFeaturesThatTheEngineIsBuiltWithWork() {
+    connection.execute("CREATE VIRTUAL TABLE words USING fts5(text); INSERT INTO words VALUES ('the quick brown fox')");
+    assertEquals(1, Sql.number(connection, "SELECT count(*) FROM words WHERE words MATCH 'quick'"));
+    connection.execute("CREATE VIRTUAL TABLE boxes USING rtree(id, x0, x1); INSERT INTO boxes VALUES (1, 0, 10)");
+    assertEquals(1, Sql.number(connection, "SELECT id FROM boxes WHERE x0 < 5 AND x1 > 5"));
+    assertEquals("b", Sql.text(connection, "SELECT '{\"a\": [1, \"b\"]}' ->> '$.a[1]'"));
+    assertEquals(3.0, Sql.value(connection, "SELECT log2(8.0)"));
+    assertTrue(Sql.number(connection, "SELECT count(*) FROM dbstat") > 0);
+    List<List<Object>> options = Sql.rows(connection, "SELECT compile_options FROM pragma_compile_options");
+    for (String option : List.of("ENABLE_STAT4", "ENABLE_SESSION", "ENABLE_PREUPDATE_HOOK", "THREADSAFE")) {
+      assertTrue(options.stream().anyMatch(row -> ((String) row.get(0)).startsWith(option)), option + " in " + options);
+    }
+    String version = Sql.text(connection, "SELECT sqlite_version()");
+    assertTrue(version.startsWith("3.") && Integer.parseInt(version.split("\\.")[1]) >= 54, version);
+    Sql.assertWhole(connection);
+  }
+
+  // ---- transactions
+
+  @Test
+  void aTransactionCommitsAndGivesItsResult() {
+    connection.execute("CREATE TABLE t(x)");
+    connection.transaction(c -> {
+      assertSame(connection, c);
+      assertTrue(c.inTransaction());
+      c.execute("INSERT INTO t VALUES (1)");
+    });
+    assertFalse(connection.inTransaction());
+    assertEquals("result", connection.transactionWithResult(c -> {
+      c.execute("INSERT INTO t VALUES (2)");
+      return "result";
+    }));
+    assertNull(connection.transactionWithResult(c -> null));
+    assertEquals(2, count());
+  }
+
+  private static class Checked extends Exception {
+    private static final long serialVersionUID = 1L;
+  }
+
+  @Test
+  void whateverIsThrownRollsBackAndIsThrownOn() {
+    connection.execute("CREATE TABLE t(x)");
+    for (Throwable thrown : List.of(new Checked(), new IOException("io"), new IllegalArgumentException("unchecked"), new AssertionError("error"),
+        new StackOverflowError(), new OutOfMemoryError("pretended"))) {
+      Throwable caught = assertThrows(Throwable.class, () -> connection.transaction(c -> {
+        c.execute("INSERT INTO t VALUES (1)");
+        throwAny(thrown);
+      }));
+      assertSame(thrown, caught);
+      assertEquals(0, caught.getSuppressed().length);
+      assertFalse(connection.inTransaction());
+      assertEquals(0, count());
+      caught = assertThrows(Throwable.class, () -> connection.transactionWithResult(c -> {
+        c.execute("INSERT INTO t VALUES (1)");
+        throwAny(thrown);
+        return 1;
+      }));
+      assertSame(thrown, caught);
+      assertEquals(0, count());
+    }
+  }
+
+  @SuppressWarnings("unchecked")
+  private static <E extends Throwable> void throwAny(Throwable e) throws E {
+    throw (E) e;
+  }
+
+  /** It compiles: nothing is declared where nothing checked is thrown, and what is declared is just that. */
+  @Test
+  void theDeclaredExceptionIsThatOfTheWork() {
+    connection.transaction(c -> c.execute("CREATE TABLE t(x)"));
+    try {
+      connection.transaction(c -> {
+        if (c.inTransaction()) {
+          throw new Checked();
+        }
+      });
+    } catch (Checked expected) {
+      assertFalse(connection.inTransaction());
+    }
+  }
+
+  @Test
+  void anErrorOfSqlRollsBack() {
+    connection.execute("CREATE TABLE t(x UNIQUE)");
+    assertThrows(SqliteConstraintException.class, () -> connection.transaction(c -> {
+      c.execute("INSERT INTO t VALUES (1)");
+      c.execute("INSERT INTO t VALUES (1)");
+    }));
+    assertEquals(0, count());
+  }
+
+  @Test
+  void nestedTransactionsAreSavepoints() {
+    connection.execute("CREATE TABLE t(x)");
+    connection.transaction(outer -> {
+      outer.execute("INSERT INTO t VALUES (1)");
+      assertThrows(IllegalStateException.class, () -> outer.transaction(inner -> {
+        inner.execute("INSERT INTO t VALUES (2)");
+        inner.transaction(innermost -> innermost.execute("INSERT INTO t VALUES (3)"));
+        assertEquals(3, count());
+        throw new IllegalStateException("only the inner one");
+      }));
+      assertTrue(outer.inTransaction());
+      assertEquals(1, count());
+      outer.transaction(inner -> inner.execute("INSERT INTO t VALUES (4)"));
+      assertTrue(outer.inTransaction());
+    });
+    assertEquals(List.of(List.of(1L), List.of(4L)), Sql.rows(connection, "SELECT x FROM t ORDER BY x"));
+  }
+
+  @Test
+  void theOuterRollsBackWhatTheInnerCommitted() {
+    connection.execute("CREATE TABLE t(x)");
+    assertThrows(IllegalStateException.class, () -> connection.transaction(outer -> {
+      outer.transaction(inner -> inner.execute("INSERT INTO t VALUES (1)"));
+      throw new IllegalStateException();
+    }));
+    assertEquals(0, count());
+  }
+
+  @Test
+  void deepNesting() {
+    connection.execute("CREATE TABLE t(x)");
+    nest(100);
+    assertEquals(100, count());
+  }
+
+  private void nest(int depth) {
+    if (depth > 0) {
+      connection.transaction(c -> {
+        c.execute("INSERT INTO t VALUES (?)", depth);
+        nest(depth - 1);
+      });
+    }
+  }
+
+  @Test
+  void insideATransactionBegunBySqlItIsASavepoint() {
+    connection.execute("CREATE TABLE t(x); BEGIN; INSERT INTO t VALUES (1)");
+    connection.transaction(c -> c.execute("INSERT INTO t VALUES (2)"));
+    assertTrue(connection.inTransaction());
+    assertThrows(Checked.class, () -> connection.transaction(c -> {
+      c.execute("INSERT INTO t VALUES (3)");
+      throw new Checked();
+    }));
+    assertTrue(connection.inTransaction());
+    assertEquals(2, count());
+    connection.execute("ROLLBACK");
+    assertEquals(0, count());
+  }
+
+  @Test
+  void aCommitThatFailsRollsBack() {
+    connection.execute("PRAGMA foreign_keys = ON; CREATE TABLE parent(id INTEGER PRIMARY KEY);"
+        + "CREATE TABLE t(x REFERENCES parent DEFERRABLE INITIALLY DEFERRED)");
+    SqliteConstraintException e = assertThrows(SqliteConstraintException.class,
+        () -> connection.transaction(c -> c.execute("INSERT INTO t VALUES (1)")));
+    assertEquals(787, e.extendedCode());
+    assertFalse(connection.inTransaction());
+    assertEquals(0, count());
+    connection.transaction(c -> c.execute("INSERT INTO parent VALUES (1); INSERT INTO t VALUES (1)"));
+    assertEquals(1, count());
+  }
+
+  @Test
+  void aBodyThatEndedTheTransactionItselfDoesNoHarm() {
+    connection.execute("CREATE TABLE t(x)");
+    // What SQLite rolls back on its own, or the user does, cannot be committed; nothing may stay open.
+    try {
+      connection.transaction(c -> c.execute("INSERT INTO t VALUES (1); ROLLBACK"));
+    } catch (SqliteException alsoFine) {
+      assertFalse(connection.inTransaction());
+    }
+    assertFalse(connection.inTransaction());
+    assertEquals(0, count());
+    IOException e = assertThrows(IOException.class, () -> connection.transaction(c -> {
+      c.execute("INSERT INTO t VALUES (1); ROLLBACK");
+      throw new IOException("first");
+    }));
+    assertEquals("first", e.getMessage());
+    assertFalse(connection.inTransaction());
+    assertEquals(0, count());
+    assertThrows(SqliteConstraintException.class, () -> connection.transaction(c -> {
+      c.execute("CREATE TABLE u(x UNIQUE ON CONFLICT ROLLBACK); INSERT INTO u VALUES (1); INSERT INTO u VALUES (1)");
+    }));
+    assertFalse(connection.inTransaction());
+    connection.transaction(c -> c.execute("INSERT INTO t VALUES (2)"));
+    assertEquals(1, count());
+  }
+
+  @Test
+  void anOpenStatementDoesNotKeepATransactionFromItsEnd() {
+    connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1), (2), (3)");
+    try (SqliteStatement s = connection.prepare("SELECT x FROM t")) {
+      assertTrue(s.step());
+      connection.transaction(c -> c.execute("INSERT INTO t VALUES (4)"));
+      assertThrows(Checked.class, () -> connection.transaction(c -> {
+        c.execute("DELETE FROM t");
+        throw new Checked();
+      }));
+    }
+    assertEquals(4, count());
+  }
+
+  @Test
+  void theWorkMayCloseTheConnection() {
+    connection.execute("CREATE TABLE t(x)");
+    assertThrows(IllegalStateException.class, () -> connection.transaction(c -> {
+      c.execute("INSERT INTO t VALUES (1)");
+      c.close();
+    }));
+    assertTrue(connection.isClosed());
+    try (SqliteConnection other = vfs.open("test")) {
+      assertEquals(0, Sql.number(other, "SELECT count(*) FROM t"));
+    }
+  }
+
+  @Test
+  void closeRollsBackAndClosesStatements() {
+    connection.execute("CREATE TABLE t(x)");
+    connection.execute("BEGIN; INSERT INTO t VALUES (1)");
+    SqliteStatement s = connection.prepare("SELECT * FROM t");
+    assertTrue(s.step());
+    connection.close();
+    connection.close();
+    assertTrue(connection.isClosed());
+    assertThrows(IllegalStateException.class, s::step);
+    try (SqliteConnection other = vfs.open("test")) {
+      assertEquals(0, Sql.number(other, "SELECT count(*) FROM t"));
+      other.execute("INSERT INTO t VALUES (2)");
+    }
+  }
+
+  // ---- readers and writers
+
+  @Test
+  void readersKeepTheirVersionAndWaitForNobody() {
+    connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+    try (SqliteConnection reader = vfs.open("test", OpenOptions.defaults().busyTimeout(0))) {
+      reader.execute("BEGIN");
+      assertEquals(1, Sql.number(reader, "SELECT count(*) FROM t"));
+      connection.execute("INSERT INTO t VALUES (2)");
+      connection.execute("BEGIN EXCLUSIVE; INSERT INTO t VALUES (3); PRAGMA cache_size = 1; UPDATE t SET x = zeroblob(100000)");
+      assertEquals(1, Sql.number(reader, "SELECT count(*) FROM t"));
+      try (SqliteConnection third = vfs.open("test", OpenOptions.defaults().busyTimeout(0))) {
+        assertEquals(2, Sql.number(third, "SELECT count(*) FROM t"));
+      }
+      connection.execute("COMMIT");
+      connection.execute("VACUUM");
+      assertEquals(1, Sql.number(reader, "SELECT count(*) FROM t"));
+      reader.execute("COMMIT");
+      assertEquals(3, Sql.number(reader, "SELECT count(*) FROM t"));
+    }
+  }
+
+  @Test
+  void aSecondWriterIsBusyAfterTheTimeoutOnly() {
+    connection.execute("CREATE TABLE t(x)");
+    try (SqliteConnection other = vfs.open("test")) {
+      other.busyTimeout(0);
+      connection.execute("BEGIN IMMEDIATE");
+      SqliteBusyException e = assertThrows(SqliteBusyException.class, () -> other.execute("INSERT INTO t VALUES (1)"));
+      assertEquals(BUSY, e.code());
+      assertThrows(SqliteBusyException.class, () -> other.transaction(c -> c.execute("INSERT INTO t VALUES (1)")));
+      assertFalse(other.inTransaction());
+      other.busyTimeout(30);
+      assertThrows(SqliteBusyException.class, () -> other.execute("BEGIN IMMEDIATE"));
+      connection.execute("COMMIT");
+      other.execute("INSERT INTO t VALUES (1)");
+      assertEquals(1, count());
+    }
+    assertThrows(IllegalArgumentException.class, () -> connection.busyTimeout(-1));
+    connection.busyTimeout(Long.MAX_VALUE);
+    connection.busyTimeout(0);
+  }
+
+  @Test
+  void aTransactionThatReadBeforeAnotherWroteIsBusyAtOnce() {
+    connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+    try (SqliteConnection other = vfs.open("test", OpenOptions.defaults().busyTimeout(3_600_000))) {
+      other.execute("BEGIN");
+      assertEquals(1, Sql.number(other, "SELECT count(*) FROM t"));
+      connection.execute("INSERT INTO t VALUES (2)");
+      SqliteBusyException e = assertThrows(SqliteBusyException.class, () -> other.execute("INSERT INTO t VALUES (3)"));
+      assertEquals(BUSY_SNAPSHOT, e.extendedCode());
+      assertEquals(1, Sql.number(other, "SELECT count(*) FROM t"));
+      other.execute("ROLLBACK");
+      other.execute("INSERT INTO t VALUES (3)");
+      assertEquals(3, count());
+    }
+  }
+
+  @Test
+  void writersTakeTurns() throws Exception {
+    connection.execute("CREATE TABLE t(x)");
+    Crew crew = new Crew();
+    for (int i = 0; i < 3; i++) {
+      crew.start("writer " + i, () -> {
+        try (SqliteConnection own = vfs.open("test", OpenOptions.defaults().busyTimeout(3_600_000))) {
+          for (int turn = 0; turn < 200; turn++) {
+            own.transaction(c -> c.execute("INSERT INTO t VALUES (1)"));
+          }
+        }
+      });
+    }
+    crew.join();
+    assertEquals(600, count());
+    Sql.assertWhole(connection);
+  }
+
+  @Test
+  void autocommitWritersAreNeverBusyForACommitInBetween() throws Exception {
+    connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (0)");
+    Crew crew = new Crew();
+    for (int i = 0; i < 4; i++) {
+      crew.start("writer " + i, () -> {
+        try (SqliteConnection own = vfs.open("test", OpenOptions.defaults().busyTimeout(3_600_000))) {
+          for (int turn = 0; turn < 500; turn++) {
+            own.execute("UPDATE t SET x = x + 1");
+          }
+        }
+      });
+    }
+    crew.join();
+    assertEquals(2000, Sql.number(connection, "SELECT x FROM t"));
+  }
+
+  @Test
+  void exclusiveLockingModeKeepsOtherWritersOutAndFollowsItsOwnCommits() {
+    connection.execute("PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE t(x)");
+    for (int i = 0; i < 10; i++) {
+      connection.execute("INSERT INTO t VALUES (?)", i);
+      assertEquals(i + 1, count());
+    }
+    try (SqliteConnection other = vfs.open("test", OpenOptions.defaults().busyTimeout(0))) {
+      assertEquals(10, Sql.number(other, "SELECT count(*) FROM t"));
+      assertThrows(SqliteBusyException.class, () -> other.execute("INSERT INTO t VALUES (1)"));
+      connection.execute("PRAGMA locking_mode = NORMAL");
+      assertEquals(10, count());
+      other.execute("INSERT INTO t VALUES (1)");
+      assertEquals(11, count());
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"NORMAL", "EXCLUSIVE"})
+  void askingForWalModeDoesNoHarm(String lockingMode) {
+    connection.execute("CREATE TABLE t(x); PRAGMA locking_mode = " + lockingMode);
+    String mode = Sql.text(connection, "PRAGMA journal_mode = WAL");
+    connection.execute("INSERT INTO t VALUES (1)");
+    byte[] bytes = Sql.bytes(vfs, "test");
+    assertEquals(List.of(List.of(1)), OtherSqlite.rows(bytes, "SELECT count(*) FROM t"), mode);
+    connection.close();
+    try (SqliteConnection other = vfs.open("test")) {
+      assertEquals(1, Sql.number(other, "SELECT count(*) FROM t"));
+      other.execute("INSERT INTO t VALUES (2)");
+      Sql.assertWhole(other);
+    }
+  }
+
+  // ---- interrupt, and threads that share a connection
+
+  @Test
+  void interruptEndsWhatIsRunning() throws Exception {
+    connection.execute("CREATE TABLE t(x); BEGIN; INSERT INTO t VALUES (1)");
+    CountDownLatch running = new CountDownLatch(1);
+    Crew crew = new Crew();
+    crew.start("endless", () -> {
+      try (SqliteStatement s = connection.prepare(Sql.ONE_ROW_THEN_ENDLESS)) {
+        assertTrue(s.step());
+        running.countDown();
+        SqliteException e = assertThrows(SqliteException.class, s::step);
+        assertEquals(INTERRUPT, e.code());
+      }
+    });
+    running.await();
+    connection.interrupt();
+    crew.join();
+    assertTrue(connection.inTransaction());
+    connection.execute("COMMIT");
+    assertEquals(1, count());
+  }
+
+  @Test
+  void interruptOfNothingDoesNothing() {
+    connection.interrupt();
+    connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+    connection.interrupt();
+    assertEquals(1, count());
+  }
+
+  @Test
+  void interruptDoesNotWaitForATransactionOfAnotherThread() throws Exception {
+    CountDownLatch inside = new CountDownLatch(1);
+    CountDownLatch interrupted = new CountDownLatch(1);
+    Crew crew = new Crew();
+    crew.start("body", () -> connection.transaction(c -> {
+      inside.countDown();
+      interrupted.await();
+    }));
+    inside.await();
+    connection.interrupt();
+    assertFalse(connection.isClosed());
+    interrupted.countDown();
+    crew.join();
+  }
+
+  @Test
+  void aSecondThreadWaitsForTheWholeTransaction() throws Exception {
+    connection.execute("CREATE TABLE t(x)");
+    AtomicBoolean done = new AtomicBoolean();
+    Crew crew = new Crew();
+    assertThrows(Checked.class, () -> connection.transaction(c -> {
+      Thread second = crew.start("second", () -> {
+        connection.execute("INSERT INTO t VALUES (1)");
+        done.set(true);
+      });
+      Crew.awaitWaiting(second);
+      assertFalse(done.get());
+      throw new Checked();
+    }));
+    crew.join();
+    assertTrue(done.get());
+    assertEquals(1, count(), "what the second thread wrote is not part of what was rolled back");
+  }
+
+  @Test
+  void closeWaitsForATransactionOfAnotherThread() throws Exception {
+    connection.execute("CREATE TABLE t(x)");
+    Crew crew = new Crew();
+    connection.transaction(c -> {
+      Thread closer = crew.start("closer", connection::close);
+      Crew.awaitWaiting(closer);
+      c.execute("INSERT INTO t VALUES (1)");
+      assertFalse(c.isClosed());
+    });
+    crew.join();
+    assertTrue(connection.isClosed());
+    try (SqliteConnection other = vfs.open("test")) {
+      assertEquals(1, Sql.number(other, "SELECT count(*) FROM t"));
+    }
+  }
+
+  @Test
+  void threadsMayShareAConnection() throws Exception {
+    connection.execute("CREATE TABLE t(x)");
+    Crew crew = new Crew();
+    for (int i = 0; i < 4; i++) {
+      int own = i;
+      crew.start("thread " + i, () -> {
+        for (int turn = 0; turn < 100; turn++) {
+          connection.transaction(c -> {
+            long before = c.totalChanges();
+            c.execute("INSERT INTO t VALUES (?)", own);
+            c.execute("INSERT INTO t VALUES (?)", own);
+            assertEquals(before + 2, c.totalChanges());
+          });
+          assertEquals(0, Sql.number(connection, "SELECT count(*) FROM t WHERE x = ?", own) % 2);
+        }
+      });
+    }
+    crew.join();
+    assertEquals(800, count());
+  }
+
+  @Test
+  void itKnowsItsDatabase() {
+    assertEquals("test", connection.database());
+    assertSame(vfs, connection.vfs());
+    connection.close();
+    assertEquals("test", connection.database());
+    assertSame(vfs, connection.vfs());
+    assertTrue(connection.toString().contains("test"), connection.toString());
+  }
+}
