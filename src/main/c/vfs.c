@@ -656,7 +656,7 @@ int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out) {
     vfs->base = (sqlite3_vfs){
         .iVersion = 2,
         .szOsFile = sizeof(memory_file),
-        .mxPathname = MV_MAX_NAME,
+        .mxPathname = MV_MAX_NAME + 16, /* SQLite wants room for "-journal" behind the name */
         .zName = vfs->name,
         .xOpen = vfs_open,
         .xDelete = vfs_delete,
