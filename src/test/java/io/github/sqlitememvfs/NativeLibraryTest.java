@@ -1,0 +1,183 @@
+package io.github.sqlitememvfs;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.ref.WeakReference;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** How the native library is found. Each way needs a JVM, or at least a class loader, in which it is not loaded yet. */
+@Timeout(value = 120, unit = TimeUnit.SECONDS)
+class NativeLibraryTest {
+  @TempDir Path folder;
+
+  /** What the child JVMs run. */
+  public static final class Main {
+    private Main() {}
+
+    public static void main(String[] args) {
+      for (int i = 0; i < 2; i++) { // an error must be the same the second time
+        try (MemoryVfs vfs = MemoryVfs.create()) {
+          System.out.println("works with " + MemoryVfs.sqliteVersion());
+        } catch (UnsatisfiedLinkError e) {
+          System.out.println(e.getMessage());
+        }
+      }
+    }
+  }
+
+  @Test
+  void extractsToTheFolderOfTheProperty() throws Exception {
+    Path named = folder.resolve("made on demand");
+    String out = run("-D" + NativeLibrary.FOLDER_PROPERTY + "=" + named);
+    assertWorks(out);
+    try (Stream<Path> left = Files.list(named)) {
+      assertEquals(0, left.count(), "the file is deleted once it is loaded");
+    }
+  }
+
+  @Test
+  void loadsTheFileOfTheProperty() throws Exception {
+    Path file = folder.resolve("any name.so");
+    try (InputStream in = resource()) {
+      Files.copy(in, file);
+    }
+    String out = run("-D" + NativeLibrary.PATH_PROPERTY + "=" + file);
+    assertWorks(out);
+    assertTrue(Files.exists(file), "it is the user's");
+  }
+
+  @Test
+  void loadsFromTheLibraryPathIfToldTo() throws Exception {
+    try (InputStream in = resource()) {
+      Files.copy(in, folder.resolve(System.mapLibraryName("sqlitememvfs")));
+    }
+    assertWorks(run("-D" + NativeLibrary.SYSTEM_PROPERTY + "=true", "-Djava.library.path=" + folder));
+  }
+
+  @Test
+  void theFileOfThePropertyIsTheOnlyOneTried() throws Exception {
+    Path missing = folder.resolve("missing.so");
+    String out = run("-D" + NativeLibrary.PATH_PROPERTY + "=" + missing);
+    assertFailsTwice(out);
+    assertTrue(out.contains(NativeLibrary.PATH_PROPERTY + "=" + missing), out);
+    assertFalse(out.contains("META-INF"), out);
+  }
+
+  @Test
+  void theErrorNamesAllThatWasTriedAndWhatToDo() throws Exception {
+    Path file = Files.createFile(folder.resolve("no folder"));
+    String out = run("-D" + NativeLibrary.FOLDER_PROPERTY + "=" + file);
+    assertFailsTwice(out);
+    for (String platform : NativeLibrary.platforms()) {
+      assertTrue(out.contains("META-INF/native/" + platform + "/"), out);
+    }
+    assertTrue(out.contains("-D" + NativeLibrary.FOLDER_PROPERTY), out);
+    assertTrue(out.contains("System.loadLibrary(\"sqlitememvfs\")"), out);
+    assertTrue(out.contains(System.getProperty("os.arch")), out);
+  }
+
+  @Test
+  void aLibraryThatCannotBeLoadedIsToldWithItsReason() throws Exception {
+    Path broken = Files.write(folder.resolve("broken.so"), "no library".getBytes(UTF_8));
+    String out = run("-D" + NativeLibrary.PATH_PROPERTY + "=" + broken);
+    assertFailsTwice(out);
+    assertTrue(out.contains(broken + ": "), out);
+  }
+
+  @Test
+  void twoClassLoadersEachHaveTheirOwn() throws Exception {
+    WeakReference<ClassLoader> first;
+    WeakReference<ClassLoader> second;
+    try (MemoryVfs vfs = MemoryVfs.builder().name("same-name").build()) {
+      first = useThroughNewLoader(); // under the same name: an SQLite of its own
+      second = useThroughNewLoader();
+      assertEquals(List.of(), vfs.databases());
+    }
+    // Neither is kept for good: the clean-up thread ends when there is nothing to watch.
+    while (first.get() != null || second.get() != null) {
+      System.gc();
+      Thread.sleep(20);
+    }
+  }
+
+  /** Does a little work with classes of a new loader, and leaves all open but the VFS. */
+  private static WeakReference<ClassLoader> useThroughNewLoader() throws Exception {
+    List<URL> urls = new ArrayList<>();
+    for (String path : System.getProperty("java.class.path").split(File.pathSeparator)) {
+      urls.add(new File(path).toURI().toURL());
+    }
+    ClassLoader loader = new URLClassLoader(urls.toArray(new URL[0]), ClassLoader.getPlatformClassLoader());
+    Class<?> vfsClass = loader.loadClass(MemoryVfs.class.getName());
+    assertNotSame(MemoryVfs.class, vfsClass);
+    Object builder = vfsClass.getMethod("builder").invoke(null);
+    builder.getClass().getMethod("name", String.class).invoke(builder, "same-name");
+    AutoCloseable vfs = (AutoCloseable) builder.getClass().getMethod("build").invoke(builder);
+    Object connection = vfsClass.getMethod("open", String.class).invoke(vfs, "d");
+    connection.getClass().getMethod("execute", String.class).invoke(connection, "CREATE TABLE t(x)");
+    assertEquals(List.of("d"), vfsClass.getMethod("databases").invoke(vfs));
+    vfs.close();
+    return new WeakReference<>(loader);
+  }
+
+  @Test
+  void codesHaveTheirNames() {
+    assertEquals("SQLITE_CONSTRAINT_UNIQUE", SqliteCodes.name(2067));
+    assertEquals("SQLITE_BUSY_SNAPSHOT", SqliteCodes.name(517));
+    assertEquals("SQLITE_IOERR_SHORT_READ", SqliteCodes.name(522));
+    assertEquals("SQLITE_ABORT_ROLLBACK", SqliteCodes.name(516));
+    assertEquals("SQLITE_NOTADB", SqliteCodes.name(26));
+    assertEquals("SQLITE_FULL", SqliteCodes.name(13 | 99 << 8));
+    assertEquals("unknown code", SqliteCodes.name(77));
+  }
+
+  private static InputStream resource() throws IOException {
+    for (String platform : NativeLibrary.platforms()) {
+      InputStream in = NativeLibrary.class.getResourceAsStream(
+          "/META-INF/native/" + platform + "/" + System.mapLibraryName("sqlitememvfs"));
+      if (in != null) {
+        return in;
+      }
+    }
+    throw new IOException("no native library for " + NativeLibrary.platforms());
+  }
+
+  private static void assertWorks(String out) {
+    assertTrue(out.startsWith("works with 3."), out);
+  }
+
+  private static void assertFailsTwice(String out) {
+    String half = out.substring(0, out.length() / 2);
+    assertTrue(half.startsWith("cannot load the native library"), out);
+    assertEquals(half + half, out);
+  }
+
+  private String run(String... options) throws Exception {
+    List<String> command = new ArrayList<>();
+    command.add(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java");
+    command.addAll(Arrays.asList(options));
+    command.addAll(Arrays.asList("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+    Path out = folder.resolve("out");
+    Process process = new ProcessBuilder(command).redirectErrorStream(false).redirectOutput(out.toFile())
+        .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+    process.waitFor();
+    return Files.readString(out, UTF_8);
+  }
+}
