@@ -267,11 +267,14 @@ static void names_are_any_text(void) {
         close_db(dbs[i]);
     }
     check_context("%s", "");
-    char long_name[1100];
+    char long_name[1100]; /* more than any name may have */
     memset(long_name, 'x', sizeof long_name);
-    long_name[1000] = 0;
-    sqlite3 *db = open_on(&e, long_name);
-    RUN_SQL(db, "CREATE TABLE t(x)");
+    long_name[sizeof long_name - 1] = 0;
+    sqlite3 *db = NULL;
+    CHECK_EQ(try_open(&e, long_name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db), SQLITE_CANTOPEN);
+    long_name[MV_MAX_NAME] = 0;
+    db = open_on(&e, long_name);
+    RUN_SQL(db, "PRAGMA journal_mode=DELETE; CREATE TABLE t(x)");
     close_db(db);
     env_end(&e);
 }
