@@ -611,6 +611,32 @@ class DeserializeTest {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"INSERT INTO t VALUES (1)", "INSERT INTO t SELECT 1", "SELECT y FROM t", "SELECT * FROM t, only_new", "CREATE TABLE only_old(x)",
+      "CREATE INDEX i ON t(y)", "DROP TABLE only_new", "ALTER TABLE t DROP COLUMN y", "UPDATE t SET y = 1", "CREATE VIEW v AS SELECT y FROM t"})
+  void theFirstStatementIsCompiledForTheNewContent(String sql) {
+    byte[] old = OtherSqlite.database("CREATE TABLE t(id INTEGER PRIMARY KEY, x)", "CREATE TABLE only_old(a)", "CREATE INDEX i ON t(x)");
+    byte[] replacement = OtherSqlite.database("CREATE TABLE t(y)", "CREATE TABLE only_new(a)");
+    if (sql.contains("DROP COLUMN")) {
+      replacement = OtherSqlite.database("CREATE TABLE t(y, z)");
+    }
+    for (boolean inTransaction : new boolean[] {false, true}) {
+      vfs.deserialize("a", List.of(old));
+      try (SqliteConnection connection = vfs.open("a")) {
+        assertEquals(0, Sql.number(connection, "SELECT count(x) FROM t"));
+        vfs.deserialize("a", List.of(replacement));
+        if (inTransaction) {
+          connection.execute("BEGIN IMMEDIATE");
+        }
+        connection.execute(sql, new Object[0]);
+        if (inTransaction) {
+          connection.execute("COMMIT");
+        }
+        Sql.assertWhole(connection);
+      }
+    }
+  }
+
   /** Two files whose change counter and schema cookie are the same, but whose schema and pages are not. */
   @Test
   void theSameChangeCounterAndSchemaCookieDoNotHideTheNewContent() {
