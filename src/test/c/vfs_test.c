@@ -1066,6 +1066,38 @@ static void a_full_store_has_room_again(void) {
     env_end(&e);
 }
 
+/* Others take all that is left in the middle of a transaction, part of which SQLite has in its cache and part not. */
+static void rollback_needs_no_memory(void) {
+    for (int mode = 0; mode < MODES; mode++) {
+        for (uint32_t block = 0; block <= 512; block += 512) {
+            check_context("journal_mode %s, block size %u", journal_modes[mode], block);
+            env e = env_new(block, 4 << 20);
+            sqlite3 *db = open_on(&e, "a"), *filler = open_on(&e, "filler");
+            RUN_SQL(db, "PRAGMA journal_mode=%s; PRAGMA cache_size=20; CREATE TABLE t(k INTEGER PRIMARY KEY, v)", journal_modes[mode]);
+            RUN_SQL(db, FILL "INSERT INTO t SELECT i, zeroblob(1000) FROM n", 400);
+            RUN_SQL(db, "BEGIN; UPDATE t SET v=randomblob(1000)");
+            RUN_SQL(filler, "PRAGMA page_size=512; CREATE TABLE f(x)");
+            int rc = SQLITE_OK;
+            while (rc == SQLITE_OK)
+                rc = sqlite3_exec(filler, "INSERT INTO f VALUES(zeroblob(50000))", NULL, NULL, NULL);
+            for (rc = SQLITE_OK; rc == SQLITE_OK;)
+                rc = sqlite3_exec(filler, "INSERT INTO f VALUES(zeroblob(400))", NULL, NULL, NULL);
+            CHECK_EQ(rc & 0xff, SQLITE_FULL);
+            if (!sqlite3_get_autocommit(filler))
+                RUN_SQL(filler, "ROLLBACK");
+            RUN_SQL(db, "ROLLBACK");
+            EXPECT_TEXT(db, "400", "SELECT count(*) FROM t WHERE v=zeroblob(1000)");
+            integrity(db);
+            integrity(filler);
+            RUN_SQL(db, "UPDATE t SET v=1 WHERE k=5"); /* what the transaction had is free again */
+            close_db(db);
+            close_db(filler);
+            env_end(&e);
+        }
+    }
+    check_context("%s", "");
+}
+
 /* ---- cursors, copies, sorts ----------------------------------------------------------------------------- */
 
 static void a_cursor_stays_open_over_commits(void) {
@@ -1577,6 +1609,7 @@ int main(int argc, char **argv) {
     RUN(replacing_waits_for_a_writer);
     RUN(a_fork_is_a_database_of_its_own);
     RUN(a_full_store_rolls_back_and_goes_on);
+    RUN(rollback_needs_no_memory);
     RUN(a_full_store_has_room_again);
     RUN(a_cursor_stays_open_over_commits);
     RUN(incremental_blobs);
