@@ -77,6 +77,40 @@ static jbyteArray errorMessage(JNIEnv *env, jclass c, jlong db, jint code, jintA
 
 /* ---- SQL -------------------------------------------------------------------------------------------- */
 
+/* Has SQLite look at each database's schema, and read it anew if it has changed. */
+static void refresh_schemas(sqlite3 *db) {
+    const char *name;
+    for (int i = 0; (name = sqlite3_db_name(db, i)) != NULL; i++) {
+        char *sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".sqlite_schema LIMIT 0", name);
+        if (!sql) return;
+        sqlite3_exec(db, sql, NULL, NULL, NULL);
+        sqlite3_free(sql);
+    }
+}
+
+/* Compiles the first statement of some SQL. SQLite looks whether its schema is still the database's when a statement is run, and after a
+ * few errors of compiling; after others it does not, and complains of tables as they were. So it is tried once more. */
+static int compile(sqlite3 *db, const char *sql, const char *end, sqlite3_stmt **stmt, const char **tail) {
+    int n = (int)(end - sql) + 1; /* with the NUL: SQLite need not copy it */
+    int rc = sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
+    if ((rc & 0xff) != SQLITE_ERROR) return rc;
+    refresh_schemas(db);
+    return sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
+}
+
+/* Where the first statement of some SQL ends that cannot be compiled: SQLite says only how far it came. */
+static const char *end_of_statement(char *sql, char *end) {
+    char *semicolon = sql;
+    for (int tries = 0; tries < 100 && (semicolon = strchr(semicolon, ';')) != NULL; tries++) {
+        char next = *++semicolon;
+        *semicolon = 0;
+        bool complete = sqlite3_complete(sql);
+        *semicolon = next;
+        if (complete) return semicolon;
+    }
+    return end;
+}
+
 static int run_to_end(sqlite3_stmt *stmt) {
     int rc;
     do rc = sqlite3_step(stmt);
@@ -90,16 +124,18 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray o
     mv_text text;
     mv_text_get(env, sql, &text);
     if (!text.bytes) return SQLITE_NOMEM;
-    const char *start = text.bytes, *end = text.bytes + text.n, *tail = start;
+    char *start = text.bytes, *end = text.bytes + text.n;
+    const char *tail;
     int rc = SQLITE_OK;
     while (rc == SQLITE_OK && start < end) {
         sqlite3_stmt *stmt;
-        rc = sqlite3_prepare_v3(DB(db), start, (int)(end - start) + 1, 0, &stmt, &tail);
-        if (rc == SQLITE_OK && stmt) rc = run_to_end(stmt);
-        if (rc == SQLITE_OK) start = tail;
+        rc = compile(DB(db), start, end, &stmt, &tail);
+        if (rc != SQLITE_OK) tail = end_of_statement(start, end);
+        else if (stmt) rc = run_to_end(stmt);
+        if (rc == SQLITE_OK) start = text.bytes + (tail - text.bytes);
     }
-    if (rc) {
-        jint range[] = { (jint)(start - text.bytes), (jint)((tail > start ? tail : end) - text.bytes) };
+    if (rc != SQLITE_OK) {
+        jint range[] = { (jint)(start - text.bytes), (jint)(tail - text.bytes) };
         (*env)->SetIntArrayRegion(env, out, 0, 2, range);
     }
     mv_text_free(&text);
@@ -128,7 +164,7 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
     int rc = SQLITE_NOMEM;
     if (text.bytes) {
         const char *start = text.bytes, *end = text.bytes + text.n;
-        do rc = sqlite3_prepare_v3(DB(db), start, (int)(end - start) + 1, 0, &stmt, &start);
+        do rc = compile(DB(db), start, end, &stmt, &start);
         while (rc == SQLITE_OK && !stmt && start < end); /* a comment or a semicolon comes first */
         if (rc == SQLITE_OK && !stmt) rc = NO_STATEMENT;
         if (rc == SQLITE_OK && !is_blank(DB(db), start, end)) {

@@ -8,8 +8,8 @@ import java.util.Set;
 /**
  * Gives back what forgotten objects hold, once the garbage collector has found them.
  *
- * <p>One daemon thread waits for them. It runs only while there are objects to watch, and ends {@value #LINGER_MILLIS} ms after the last one was
- * closed, so that it does not keep this class's loader alive for good.
+ * <p>One daemon thread waits for them. It runs only while there are objects to watch, and ends {@value
+ * #LINGER_MILLIS} ms after the last one was closed, so that it does not keep this class's loader alive for good.
  *
  * <p>An action must not reach its object, must not throw and must not wait for a call of the user to end: it leaves
  * the work to that call's thread instead ({@link ConnectionHandle}).
@@ -62,8 +62,8 @@ final class Cleanup extends PhantomReference<Object> {
   }
 
   /**
-   * Keeps an object reachable up to here, as Java 9's {@code Reference.reachabilityFence} does. Without it an object may be
-   * found forgotten, and closed, while the last call for it is under way.
+   * Keeps an object reachable up to here, as Java 9's {@code Reference.reachabilityFence} does. Without it an object
+   * may be found forgotten, and closed, while the last call for it is under way.
    */
   static void keepAlive(Object object) {
     if (object == nothing) {

@@ -14,16 +14,18 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * The native side of one connection, and of its statements.
  *
- * <p><b>Lock.</b> One lock for the connection and all its statements, held during each call, never while code of the user runs. All
- * calls go {@code enter(); try { ... } finally { exit(); }}. A transaction's body does not hold the lock; instead its thread
- * is the {@link #owner}, and {@link #enter} makes other threads wait until it is done. So whoever must close the connection
- * has only to wait for the call that is running, not for a body, which might wait for him.
+ * <p><b>Lock.</b> One lock for the connection and all its statements, held during each call, never while code of the
+ * user runs. All calls go {@code enter(); try { ... } finally { exit(); }}. A transaction's body does not hold the
+ * lock; instead its thread is the {@link #owner}, and {@link #enter} makes other threads wait until it is done. So
+ * whoever must close the connection has only to wait for the call that is running, not for a body, which might wait
+ * for him.
  *
- * <p><b>Order of locks.</b> This lock, then the monitor of the {@link StoreHandle}. {@link #interruptMonitor} is innermost.
+ * <p><b>Order of locks.</b> This lock, then the monitor of the {@link StoreHandle}. {@link #interruptMonitor} is
+ * innermost.
  *
- * <p><b>Forgotten objects.</b> It never refers to {@link SqliteConnection} or {@link SqliteStatement}. When one of these was forgotten, the clean-up
- * thread leaves a note ({@link #pending}) and does what it asks for if nobody holds the lock; otherwise the holder does it, since it looks for a
- * note after letting go of the lock.
+ * <p><b>Forgotten objects.</b> It never refers to {@link SqliteConnection} or {@link SqliteStatement}. When one of
+ * these was forgotten, the clean-up thread leaves a note ({@link #pending}) and does what it asks for if nobody holds
+ * the lock; otherwise the holder does it, since it looks for a note after letting go of the lock.
  */
 final class ConnectionHandle {
   /** Memory for a row, with room for this many columns and some text, is kept for the next statement. */
@@ -110,7 +112,10 @@ final class ConnectionHandle {
 
   // ---- transactions; without the lock ----
 
-  /** Begins a transaction, or a savepoint inside one, whose body the calling thread will run. Returns the savepoint's name, or null. */
+  /**
+   * Begins a transaction, or a savepoint inside one, whose body the calling thread will run. Returns the savepoint's
+   * name, or null.
+   */
   String begin() {
     enter();
     try {
@@ -197,6 +202,8 @@ final class ConnectionHandle {
 
   /** Runs a script. */
   void execute(byte[] script) {
+    out[0] = 0;
+    out[1] = script.length;
     int code = Native.execute(address, script, out);
     if (code != SqliteCodes.OK) {
       throw error(code, null, script, out[0], out[1]);
@@ -262,7 +269,10 @@ final class ConnectionHandle {
     return spare != null ? spare : ByteBuffer.allocateDirect(ROW_BYTES).order(ByteOrder.nativeOrder());
   }
 
-  /** The exception for a code that SQLite returned just now; utf8 is the SQL if it was given to SQLite just now, else null. */
+  /**
+   * The exception for a code that SQLite returned just now; utf8 is the SQL if it was given to SQLite just now, else
+   * null.
+   */
   SqliteException error(int code, String sql, byte[] utf8) {
     return error(code, sql, utf8, 0, utf8 == null ? 0 : utf8.length);
   }
@@ -335,7 +345,8 @@ final class ConnectionHandle {
   }
 
   /**
-   * Interrupts the call that is running, waits for its end, and closes. A transaction body finds the connection closed.
+   * Interrupts the call that is running, waits for its end, and closes. A transaction body finds the connection
+   * closed.
    *
    * <p>An interrupt that comes just before SQLite begins to run a statement has no effect, hence the repetition.
    */
@@ -359,6 +370,17 @@ final class ConnectionHandle {
       exit();
       if (interrupted) {
         Thread.currentThread().interrupt();
+      }
+    }
+  }
+
+  /** Closes unless a call is running. A writer that goes lets others come to the end of their wait. */
+  void closeIfIdle() {
+    if (lock.tryLock()) {
+      try {
+        closeLocked();
+      } finally {
+        exit();
       }
     }
   }

@@ -55,7 +55,8 @@ public final class DatabaseStats {
   }
 
   /**
-   * Memory taken by blocks and their tables: of all versions that are kept, and of a transaction that is not yet committed.
+   * Memory taken by blocks and their tables: of all versions that are kept, and of a transaction that is not yet
+   * committed.
    *
    * @return bytes
    */

@@ -7,7 +7,8 @@ import java.nio.ByteBuffer;
 import java.nio.channels.ReadableByteChannel;
 
 /**
- * New content of a database on its way in, built beside the old. Used by the one thread that made it, which holds the store.
+ * New content of a database on its way in, built beside the old. Used by the one thread that made it, which holds the
+ * store.
  *
  * <p>Whatever goes wrong leaves the old content as it is: only {@link #publish} touches it.
  */

@@ -27,24 +27,25 @@ import java.util.regex.Pattern;
  * }
  * }</pre>
  *
- * <p><b>Databases</b> have names: any text but {@code ""} and {@code ":memory:"}, which mean something else to SQLite, without NUL and lone
- * surrogates, and of at most 1024 bytes of UTF-8. Names are compared exactly, and have no structure: {@code "../x"} and
- * {@code "a?b"} are names like others. Any other name is an {@link IllegalArgumentException}. In SQL, {@code ATTACH} wants a
- * {@code file:} URI, in which special characters are written as {@code %} and two hexadecimal digits.
+ * <p><b>Databases</b> have names: any text but {@code ""} and {@code ":memory:"}, which mean something else to
+ * SQLite, without NUL and lone surrogates, and of at most 1024 bytes of UTF-8. Names are compared exactly, and have
+ * no structure: {@code "../x"} and {@code "a?b"} are names like others. Any other name is an {@link
+ * IllegalArgumentException}. In SQL, {@code ATTACH} wants a {@code file:} URI, in which special characters are
+ * written as {@code %} and two hexadecimal digits.
  *
- * <p><b>Versions.</b> A database is a chain of immutable versions, and each commit makes the next one. Reading, serializing, snapshots and forks
- * use one committed version, without waiting and without holding anybody up. A version costs memory for what differs
- * from its neighbours, and goes when nobody uses it any more.
+ * <p><b>Versions.</b> A database is a chain of immutable versions, and each commit makes the next one. Reading,
+ * serializing, snapshots and forks use one committed version, without waiting and without holding anybody up. A
+ * version costs memory for what differs from its neighbours, and goes when nobody uses it any more.
  *
  * <p><b>Threads.</b> Any number of threads may use a {@code MemoryVfs}.
  *
- * <p><b>Closing.</b> By {@link #close}, which also closes all that was opened from it. Until then it costs the memory of its databases.
- * Connections, snapshots and streams keep it alive; when it is forgotten with all of them, it is closed after the garbage collector
- * found it.
+ * <p><b>Closing.</b> By {@link #close}, which also closes all that was opened from it. Until then it costs the memory
+ * of its databases. Connections, snapshots and streams keep it alive; when it is forgotten with all of them, it is
+ * closed after the garbage collector found it.
  *
- * <p><b>Errors.</b> All methods but {@code close}, {@code name} and {@code isClosed} throw an {@link IllegalStateException} if it is
- * closed. A database that must be there but is not is a {@link SqliteException} with code {@code SQLITE_CANTOPEN} (14), which
- * names those that there are.
+ * <p><b>Errors.</b> All methods but {@code close}, {@code name} and {@code isClosed} throw an {@link
+ * IllegalStateException} if it is closed. A database that must be there but is not is a {@link SqliteException} with
+ * code {@code SQLITE_CANTOPEN} (14), which names those that there are.
  */
 public final class MemoryVfs implements AutoCloseable {
   private static final int SQLITE_OPEN_READONLY = 0x1;
@@ -115,7 +116,8 @@ public final class MemoryVfs implements AutoCloseable {
     private Builder() {}
 
     /**
-     * The name under which SQLite knows it, for {@code ATTACH 'file:other?vfs=NAME'}. Without it, a unique one is made.
+     * The name under which SQLite knows it, for {@code ATTACH 'file:other?vfs=NAME'}. Without it, a unique one is
+     * made.
      *
      * @param name 1 to 64 of the characters A-Z, a-z, 0-9, underscore, dot and hyphen
      * @return this
@@ -131,8 +133,8 @@ public final class MemoryVfs implements AutoCloseable {
     }
 
     /**
-     * Size of the blocks that databases are made of: the unit in which versions share memory. By default it is the page size
-     * of each database, which suits nearly always.
+     * Size of the blocks that databases are made of: the unit in which versions share memory. By default it is the
+     * page size of each database, which suits nearly always.
      *
      * @param bytes a power of two from 512 to 65536, or 0 for the default
      * @return this
@@ -148,8 +150,8 @@ public final class MemoryVfs implements AutoCloseable {
     }
 
     /**
-     * Limit of the memory that all databases together may use, old versions included. What would go beyond fails with a
-     * {@link SqliteFullException}, and its transaction is rolled back.
+     * Limit of the memory that all databases together may use, old versions included. What would go beyond fails with
+     * a {@link SqliteFullException}, and its transaction is rolled back.
      *
      * @param bytes the limit, or 0 for none (the default)
      * @return this
@@ -164,8 +166,8 @@ public final class MemoryVfs implements AutoCloseable {
     }
 
     /**
-     * How long {@link MemoryVfs#deserialize(String, InputStream) deserialize}, and the statements of connections that do not say
-     * otherwise, wait for another writer before they fail with a {@link SqliteBusyException}.
+     * How long {@link MemoryVfs#deserialize(String, InputStream) deserialize}, and the statements of connections that
+     * do not say otherwise, wait for another writer before they fail with a {@link SqliteBusyException}.
      *
      * @param millis milliseconds; 0 not to wait; 5000 is the default
      * @return this
@@ -213,7 +215,8 @@ public final class MemoryVfs implements AutoCloseable {
   // ---- connections ----
 
   /**
-   * Opens a connection for reading and writing. If there is no such database, an empty one is made. The caller closes it.
+   * Opens a connection for reading and writing. If there is no such database, an empty one is made. The caller closes
+   * it.
    *
    * @param database its name
    * @return a new connection
@@ -232,7 +235,8 @@ public final class MemoryVfs implements AutoCloseable {
    * @param options whether it may write, must be there, and how long statements wait
    * @return a new connection
    * @throws IllegalArgumentException if a database cannot have that name
-   * @throws SqliteException {@code SQLITE_CANTOPEN} if there is no such database and the options do not let it be made
+   * @throws SqliteException {@code SQLITE_CANTOPEN} if there is no such database and the options do not let it be
+   *     made
    * @throws IllegalStateException if this is closed
    */
   public SqliteConnection open(String database, OpenOptions options) {
@@ -284,19 +288,22 @@ public final class MemoryVfs implements AutoCloseable {
   // ---- bytes in ----
 
   /**
-   * Makes what a stream gives the content of a database: the bytes of an SQLite database file. If there is no such database, it is made;
-   * if there is, its content is replaced at once when the stream has ended. Connections that are open see the new content in their next transaction,
-   * and go on seeing the old one in a transaction that is open.
+   * Makes what a stream gives the content of a database: the bytes of an SQLite database file. If there is no such
+   * database, it is made; if there is, its content is replaced at once when the stream has ended. Connections that
+   * are open see the new content in their next transaction, and go on seeing the old one in a transaction that is
+   * open.
    *
-   * <p>A database in WAL mode becomes one in rollback mode; every other byte stays. An empty stream makes an empty database.
+   * <p>A database in WAL mode becomes one in rollback mode; every other byte stays. An empty stream makes an empty
+   * database.
    *
-   * <p>The stream is read to its end and stays open. The channel of a {@link java.io.FileInputStream} is used, so that an interrupt of the
-   * thread ends the read. Whatever goes wrong, the old content stays.
+   * <p>The stream is read to its end and stays open. The channel of a {@link java.io.FileInputStream} is used, so
+   * that an interrupt of the thread ends the read. Whatever goes wrong, the old content stays.
    *
    * @param database its name
    * @param in where the bytes come from
    * @throws IOException if the stream throws it
-   * @throws SqliteCorruptException if the bytes are no SQLite database, or not all of one; the message says what is wrong and where
+   * @throws SqliteCorruptException if the bytes are no SQLite database, or not all of one; the message says what is
+   *     wrong and where
    * @throws SqliteBusyException if a transaction was writing the database for longer than the busy timeout
    * @throws SqliteFullException if the limit of bytes is reached
    * @throws IllegalArgumentException if a database cannot have that name
@@ -308,14 +315,15 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * The same, from a channel. From a channel of the platform, such as a file's or a socket's, the bytes go without a copy through the Java
-   * heap. It is read from its current position to its end and stays open.
+   * The same, from a channel. From a channel of the platform, such as a file's or a socket's, the bytes go without a
+   * copy through the Java heap. It is read from its current position to its end and stays open.
    *
    * @param database its name
    * @param in where the bytes come from, in blocking mode
    * @throws IOException if the channel throws it
    * @throws java.nio.channels.IllegalBlockingModeException if the channel is in non-blocking mode
-   * @throws SqliteCorruptException if the bytes are no SQLite database, or not all of one; the message says what is wrong and where
+   * @throws SqliteCorruptException if the bytes are no SQLite database, or not all of one; the message says what is
+   *     wrong and where
    * @throws SqliteBusyException if a transaction was writing the database for longer than the busy timeout
    * @throws SqliteFullException if the limit of bytes is reached
    * @throws IllegalArgumentException if a database cannot have that name
@@ -331,7 +339,8 @@ public final class MemoryVfs implements AutoCloseable {
    *
    * @param database its name
    * @param chunks where the bytes come from; what its iterator throws is passed on
-   * @throws SqliteCorruptException if the bytes are no SQLite database, or not all of one; the message says what is wrong and where
+   * @throws SqliteCorruptException if the bytes are no SQLite database, or not all of one; the message says what is
+   *     wrong and where
    * @throws SqliteBusyException if a transaction was writing the database for longer than the busy timeout
    * @throws SqliteFullException if the limit of bytes is reached
    * @throws IllegalArgumentException if a database cannot have that name
@@ -362,9 +371,9 @@ public final class MemoryVfs implements AutoCloseable {
   /**
    * The newest committed version of a database as a stream. Writers go on meanwhile, and are not seen.
    *
-   * <p>The stream keeps the version in memory until its end is reached, it is closed, or it is forgotten. It can be marked and reset
-   * without limit; once marked, it keeps the version beyond its end too. Once closed, it throws an {@link IOException} as
-   * streams do; once this is closed, an {@link IllegalStateException}.
+   * <p>The stream keeps the version in memory until its end is reached, it is closed, or it is forgotten. It can be
+   * marked and reset without limit; once marked, it keeps the version beyond its end too. Once closed, it throws an
+   * {@link IOException} as streams do; once this is closed, an {@link IllegalStateException}.
    *
    * @param database its name
    * @return a stream, which the caller closes or reads to its end
@@ -383,8 +392,9 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Writes the newest committed version of a database to a stream, which stays open and is not flushed. Writers go on meanwhile, and are not
-   * seen. For a {@link java.io.FileOutputStream} its channel is used, so that an interrupt of the thread ends the write.
+   * Writes the newest committed version of a database to a stream, which stays open and is not flushed. Writers go on
+   * meanwhile, and are not seen. For a {@link java.io.FileOutputStream} its channel is used, so that an interrupt of
+   * the thread ends the write.
    *
    * @param database its name
    * @param out where to
@@ -405,8 +415,8 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Writes the newest committed version of a database to a channel, at its current position; it stays open. To channels of the
-   * platform, such as files and sockets, the bytes go without a copy through the Java heap.
+   * Writes the newest committed version of a database to a channel, at its current position; it stays open. To
+   * channels of the platform, such as files and sockets, the bytes go without a copy through the Java heap.
    *
    * @param database its name
    * @param out where to, in blocking mode
@@ -430,8 +440,8 @@ public final class MemoryVfs implements AutoCloseable {
   /**
    * The version of a database that is the newest now, as arrays. Every iterator gives the same bytes, from the start.
    *
-   * <p>The version is kept in memory until what is returned, and its iterators, are forgotten, or this is closed. Where it matters when that is,
-   * use a {@link #snapshot}.
+   * <p>The version is kept in memory until what is returned, and its iterators, are forgotten, or this is closed.
+   * Where it matters when that is, use a {@link #snapshot}.
    *
    * @param database its name
    * @return the chunks: new arrays, none of them empty, none for an empty database
@@ -471,12 +481,13 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Makes a new database with the newest committed content of another. Costs the same whatever the size: blocks are shared until either
-   * changes them.
+   * Makes a new database with the newest committed content of another. Costs the same whatever the size: blocks are
+   * shared until either changes them.
    *
    * @param database name of the origin
    * @param newName name of the new database
-   * @throws IllegalArgumentException if there is a database of the new name, or a database cannot have one of the names
+   * @throws IllegalArgumentException if there is a database of the new name, or a database cannot have one of the
+   *     names
    * @throws SqliteException {@code SQLITE_CANTOPEN} if there is no such origin; {@code SQLITE_NOMEM}
    * @throws IllegalStateException if this is closed
    */
@@ -523,8 +534,8 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Deletes a database. The name is free at once; connections, snapshots and streams that use it keep what they have, and its memory goes with
-   * the last of them.
+   * Deletes a database. The name is free at once; connections, snapshots and streams that use it keep what they have,
+   * and its memory goes with the last of them.
    *
    * @param database its name
    * @return false if there was none
@@ -636,9 +647,10 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Closes it and all that was opened from it: what connections are running is interrupted and rolled back, their statements are closed, snapshots
-   * and streams end. Returns when the calls that connections were running have ended. May be called inside a transaction's work,
-   * too. What another thread is reading in or writing out fails soon after. Does nothing if it is closed already.
+   * Closes it and all that was opened from it: what connections are running is interrupted and rolled back, their
+   * statements are closed, snapshots and streams end. Returns when the calls that connections were running have
+   * ended. May be called inside a transaction's work, too. What another thread is reading in or writing out fails
+   * soon after. Does nothing if it is closed already.
    */
   @Override
   public void close() {

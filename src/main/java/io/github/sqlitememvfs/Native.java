@@ -9,8 +9,8 @@ import java.nio.ByteBuffer;
  * <p>Handles are addresses; zero is none. Callers see to it that a handle is alive for as long as a call uses it, and
  * that connections and statements are used by one thread at a time; {@link #interrupt} is the exception.
  *
- * <p>Names and SQL are UTF-8 in arrays of exactly their length. Where an {@code int[] out} or {@code long[] out} is given, its
- * elements are set as each method says.
+ * <p>Names and SQL are UTF-8 in arrays of exactly their length. Where an {@code int[] out} or {@code long[] out} is
+ * given, its elements are set as each method says.
  *
  * <p>{@link NativeLibrary#load} must have been called before any of these.
  */
@@ -38,10 +38,10 @@ final class Native {
   static final int MORE_STATEMENTS = -2;
 
   /**
-   * A row as {@link #step} leaves it in memory, in native byte order: an int with the number of columns (negative if the memory
-   * was too small for {@code ROW_COLUMN} bytes for each), then from {@code ROW_HEADER} on for each column an int with its type, an int
-   * with the length of its bytes ({@code ROW_ELSEWHERE} if they are not here), and eight bytes with the long, the double, or
-   * the offset of the bytes from the start of the memory.
+   * A row as {@link #step} leaves it in memory, in native byte order: an int with the number of columns (negative if
+   * the memory was too small for {@code ROW_COLUMN} bytes for each), then from {@code ROW_HEADER} on for each column
+   * an int with its type, an int with the length of its bytes ({@code ROW_ELSEWHERE} if they are not here), and eight
+   * bytes with the long, the double, or the offset of the bytes from the start of the memory.
    */
   static final int ROW_HEADER = 16;
 
@@ -110,7 +110,9 @@ final class Native {
   /** out[0]: the result. Zero unless that is MV_OK. */
   static native long loadBegin(long store, byte[] database, int[] out);
 
-  /** Memory for the next bytes, from min to max of them; null if less than min lies together or out[0] is not MV_OK. */
+  /**
+   * Memory for the next bytes, from min to max of them; null if less than min lies together or out[0] is not MV_OK.
+   */
   static native ByteBuffer loadSpace(long load, int min, int max, int[] out);
 
   /** Takes over n bytes that were put into what {@link #loadSpace} gave. */

@@ -1,5 +1,7 @@
 package io.github.sqlitememvfs;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.DirectoryStream;
@@ -11,14 +13,15 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Stream;
 
 /**
  * Finds and loads the native library, once.
  *
- * <p>In this order: the file that a system property names, and no other; where the platform packages libraries, or a property
- * says so, {@link System#loadLibrary}, and no other; the library in the jar, extracted to a new file that only this user can read,
- * and that is deleted as soon as it is loaded; {@code System.loadLibrary} as the last resort. Since each class loader extracts a file of its own,
- * several can have the library in one JVM.
+ * <p>In this order: the file that a system property names, and no other; where the platform packages libraries, or a
+ * property says so, {@link System#loadLibrary}, and no other; the library in the jar, extracted to a new file that
+ * only this user can read, and that is deleted as soon as it is loaded; {@code System.loadLibrary} as the last
+ * resort. Since each class loader extracts a file of its own, several can have the library in one JVM.
  */
 final class NativeLibrary {
   static final String PATH_PROPERTY = "io.github.sqlitememvfs.library";
@@ -151,7 +154,10 @@ final class NativeLibrary {
     }
   }
 
-  /** Deletes what earlier runs could not. A library that is still in use cannot be deleted, and a new one may not be loaded yet. */
+  /**
+   * Deletes what earlier runs could not. A library that is still in use cannot be deleted, and a new one may not be
+   * loaded yet.
+   */
   private static void deleteStale(Path folder) {
     if (!os().equals("windows")) {
       return;
@@ -239,7 +245,7 @@ final class NativeLibrary {
       return false;
     }
     // The folder of a glibc system may have it too. This process has loaded one of the two.
-    try (java.util.stream.Stream<String> maps = Files.lines(Paths.get("/proc/self/maps"), java.nio.charset.StandardCharsets.ISO_8859_1)) {
+    try (Stream<String> maps = Files.lines(Paths.get("/proc/self/maps"), ISO_8859_1)) {
       return maps.anyMatch(line -> line.contains("ld-musl-"));
     } catch (IOException | RuntimeException e) {
       return true;

@@ -53,7 +53,8 @@ public final class OpenOptions {
   }
 
   /**
-   * How long a statement of the connection waits for another writer before it fails with a {@link SqliteBusyException}.
+   * How long a statement of the connection waits for another writer before it fails with a {@link
+   * SqliteBusyException}.
    *
    * @param millis milliseconds; 0 not to wait
    * @return a copy with that setting

@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 /**
  * The native side of a pinned version of a database: of a {@link Snapshot}, or of a stream that has its own.
  *
- * <p>Any number of threads may read it. Each read counts as a user; {@link #close} does not wait for them, but the version goes with
- * the last. All mutable fields are under the monitor.
+ * <p>Any number of threads may read it. Each read counts as a user; {@link #close} does not wait for them, but the
+ * version goes with the last. All mutable fields are under the monitor.
  */
 final class PinHandle {
   final StoreHandle store;
@@ -89,7 +89,9 @@ final class PinHandle {
     }
   }
 
-  /** Copies as many bytes as there is room for, moves the position, and returns how many there were. Throws if closed. */
+  /**
+   * Copies as many bytes as there is room for, moves the position, and returns how many there were. Throws if closed.
+   */
   int read(long offset, ByteBuffer to) {
     int start = to.position();
     int n;

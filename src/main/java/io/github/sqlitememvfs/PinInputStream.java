@@ -5,10 +5,11 @@ import java.io.InputStream;
 import java.io.OutputStream;
 
 /**
- * A pinned version as a stream. Either it has the pin to itself and closes it, or the pin is that of a {@link Snapshot}.
+ * A pinned version as a stream. Either it has the pin to itself and closes it, or the pin is that of a {@link
+ * Snapshot}.
  *
- * <p>{@link #mark} and {@link #reset} work without limit. A stream with a pin of its own lets go of it at the end of the stream, unless it
- * is marked.
+ * <p>{@link #mark} and {@link #reset} work without limit. A stream with a pin of its own lets go of it at the end of
+ * the stream, unless it is marked.
  */
 final class PinInputStream extends InputStream {
   private static final int ONE = 1;

@@ -7,20 +7,20 @@ import java.nio.channels.SeekableByteChannel;
 import java.nio.channels.WritableByteChannel;
 
 /**
- * One committed version of a database, kept. Making one costs the same for 1 MB and for 10 GB: nothing is copied. It never
- * changes, and neither waits for writers nor makes them wait.
+ * One committed version of a database, kept. Making one costs the same for 1 MB and for 10 GB: nothing is copied. It
+ * never changes, and neither waits for writers nor makes them wait.
  *
- * <p>Kept memory: the blocks that were replaced since, and that only this snapshot, or older ones, can still see. So an
- * old snapshot of a database that is written a lot costs up to its own size.
+ * <p>Kept memory: the blocks that were replaced since, and that only this snapshot, or older ones, can still see. So
+ * an old snapshot of a database that is written a lot costs up to its own size.
  *
  * <p><b>Threads.</b> Any number of threads may use a snapshot, each with a stream or channel of its own.
  *
- * <p><b>Closing.</b> By {@link #close}, or with the {@link MemoryVfs}, which it keeps alive. It stays whole when its database is
- * replaced or deleted. A snapshot that is forgotten, together with its streams and channels, is closed after the
- * garbage collector found it.
+ * <p><b>Closing.</b> By {@link #close}, or with the {@link MemoryVfs}, which it keeps alive. It stays whole when its
+ * database is replaced or deleted. A snapshot that is forgotten, together with its streams and channels, is closed
+ * after the garbage collector found it.
  *
- * <p><b>Errors.</b> All methods but {@code close}, {@code database} and {@code toString} throw an {@link IllegalStateException} if
- * the snapshot is closed; so do its streams and channels.
+ * <p><b>Errors.</b> All methods but {@code close}, {@code database} and {@code toString} throw an {@link
+ * IllegalStateException} if the snapshot is closed; so do its streams and channels.
  */
 public final class Snapshot implements AutoCloseable {
   private final MemoryVfs vfs;
@@ -68,8 +68,8 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * A new stream of the bytes, from the start. It can be marked and reset without limit. Once closed, it throws an {@link IOException}
-   * as streams do.
+   * A new stream of the bytes, from the start. It can be marked and reset without limit. Once closed, it throws an
+   * {@link IOException} as streams do.
    *
    * @return the stream; not closing it costs nothing
    * @throws IllegalStateException if the snapshot is closed
@@ -81,8 +81,9 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * A new channel to read the bytes, at position 0. Writing is a {@link java.nio.channels.NonWritableChannelException}; a
-   * position beyond the end is fine. Once closed, it throws a {@link java.nio.channels.ClosedChannelException} as channels do.
+   * A new channel to read the bytes, at position 0. Writing is a {@link
+   * java.nio.channels.NonWritableChannelException}; a position beyond the end is fine. Once closed, it throws a
+   * {@link java.nio.channels.ClosedChannelException} as channels do.
    *
    * @return the channel; not closing it costs nothing
    * @throws IllegalStateException if the snapshot is closed
@@ -94,7 +95,8 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Writes all bytes to a stream, which stays open and is not flushed. For a {@link java.io.FileOutputStream} its channel is used.
+   * Writes all bytes to a stream, which stays open and is not flushed. For a {@link java.io.FileOutputStream} its
+   * channel is used.
    *
    * @param out where to
    * @throws IOException if the stream throws it
@@ -106,8 +108,8 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Writes all bytes to a channel, at its current position; it stays open. To channels of the platform, such as files and
-   * sockets, the bytes go without a copy through the Java heap.
+   * Writes all bytes to a channel, at its current position; it stays open. To channels of the platform, such as files
+   * and sockets, the bytes go without a copy through the Java heap.
    *
    * @param out where to, in blocking mode
    * @throws IOException if the channel throws it
@@ -120,8 +122,8 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Makes a new database with this content in the same {@link MemoryVfs}. Costs the same whatever the size: blocks are shared until
-   * either changes them. The fork stays when the snapshot is closed and when the origin is deleted.
+   * Makes a new database with this content in the same {@link MemoryVfs}. Costs the same whatever the size: blocks
+   * are shared until either changes them. The fork stays when the snapshot is closed and when the origin is deleted.
    *
    * @param newName name of the new database
    * @throws IllegalArgumentException if there is a database of that name, or it cannot be one
@@ -133,7 +135,10 @@ public final class Snapshot implements AutoCloseable {
     Cleanup.keepAlive(this);
   }
 
-  /** Lets go of the version. Does not wait: a read that is under way in another thread ends well. Does nothing if closed already. */
+  /**
+   * Lets go of the version. Does not wait: a read that is under way in another thread ends well. Does nothing if
+   * closed already.
+   */
   @Override
   public void close() {
     cleanup.cancel();

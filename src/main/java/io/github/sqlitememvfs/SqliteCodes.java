@@ -17,7 +17,9 @@ final class SqliteCodes {
   static final int ROW = 100;
   static final int DONE = 101;
 
-  /** By primary code: its name, then the names of its extended codes by number, from 1; an empty one is not in use. */
+  /**
+   * By primary code: its name, then the names of its extended codes by number, from 1; an empty one is not in use.
+   */
   private static final String[] NAMES = {
     "OK",
     "ERROR,MISSING_COLLSEQ,RETRY,SNAPSHOT,RESERVESIZE,KEY,UNABLE",

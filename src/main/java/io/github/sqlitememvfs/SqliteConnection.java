@@ -1,22 +1,25 @@
 package io.github.sqlitememvfs;
 
 /**
- * A connection to one database of a {@link MemoryVfs}. Others can be attached to it: {@code ATTACH 'file:other' AS o}, or
- * {@code 'file:other?vfs=NAME'} for one of another {@code MemoryVfs}.
+ * A connection to one database of a {@link MemoryVfs}. Others can be attached to it: {@code ATTACH 'file:other' AS
+ * o}, or {@code 'file:other?vfs=NAME'} for one of another {@code MemoryVfs}.
  *
- * <p><b>Threads.</b> A connection may be used by several threads: one call runs at a time, and a second thread waits. The body of a
- * {@link #transaction} counts as one call. To read and write at the same time, open a connection for each thread; any
- * number of readers and one writer work side by side, and no reader waits or is waited for. Only {@link #interrupt} does not wait.
+ * <p><b>Threads.</b> A connection may be used by several threads: one call runs at a time, and a second thread waits.
+ * The body of a {@link #transaction} counts as one call. To read and write at the same time, open a connection for
+ * each thread; any number of readers and one writer work side by side, and no reader waits or is waited for. Only
+ * {@link #interrupt} does not wait.
  *
- * <p><b>Writers.</b> A second writer on the same database waits up to the {@linkplain #busyTimeout busy timeout}, then fails with
- * a {@link SqliteBusyException}. A transaction that has read before it writes fails at once if another one wrote in between,
- * which {@link #transaction} avoids.
+ * <p><b>Writers.</b> A second writer on the same database waits up to the {@linkplain #busyTimeout busy timeout},
+ * then fails with a {@link SqliteBusyException}. A transaction that has read before it writes fails at once if
+ * another one wrote in between, which {@link #transaction} avoids.
  *
- * <p><b>Closing.</b> By {@link #close}, or with the {@link MemoryVfs}; it rolls back what was not committed, and closes the statements.
- * A connection keeps its {@code MemoryVfs} alive. One that is forgotten, together with its statements, is closed after the garbage
- * collector found it. An open connection costs SQLite's page cache and, while it reads, the version that it reads.
+ * <p><b>Closing.</b> By {@link #close}, or with the {@link MemoryVfs}; it rolls back what was not committed, and
+ * closes the statements. A connection keeps its {@code MemoryVfs} alive. One that is forgotten, together with its
+ * statements, is closed after the garbage collector found it. An open connection costs SQLite's page cache and, while
+ * it reads, the version that it reads.
  *
- * <p><b>Errors.</b> Unless otherwise said, methods throw an {@link IllegalStateException} if the connection is closed.
+ * <p><b>Errors.</b> Unless otherwise said, methods throw an {@link IllegalStateException} if the connection is
+ * closed.
  */
 public final class SqliteConnection implements AutoCloseable {
   private final MemoryVfs vfs; // keeps it reachable
@@ -32,8 +35,8 @@ public final class SqliteConnection implements AutoCloseable {
   // ---- SQL ----
 
   /**
-   * Runs a script of any number of statements, separated by semicolons. Rows that they give are dropped. The first error ends it; what
-   * ran before stays, unless a transaction was open.
+   * Runs a script of any number of statements, separated by semicolons. Rows that they give are dropped. The first
+   * error ends it; what ran before stays, unless a transaction was open.
    *
    * @param script the SQL; empty is fine
    * @throws SqliteException if a statement fails; its {@link SqliteException#sql sql} is that statement alone
@@ -57,12 +60,13 @@ public final class SqliteConnection implements AutoCloseable {
    *
    * @param sql the statement
    * @param args values of its parameters, as {@link SqliteStatement#bind(int, Object)} takes them
-   * @return how many rows it inserted, changed or deleted, those changed by triggers and foreign key actions not counted
+   * @return how many rows it inserted, changed or deleted, those changed by triggers and foreign key actions not
+   *     counted
    * @throws SqliteException if the statement fails
    * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
    * @throws SqliteFullException if the limit of bytes is reached
-   * @throws IllegalArgumentException if there is no statement or more than one, if the number of values differs from that of
-   *     parameters, or a value cannot be bound
+   * @throws IllegalArgumentException if there is no statement or more than one, if the number of values differs from
+   *     that of parameters, or a value cannot be bound
    * @throws IllegalStateException if the connection is closed
    */
   public long execute(String sql, Object... args) {
@@ -88,7 +92,8 @@ public final class SqliteConnection implements AutoCloseable {
    * @param sql the statement; blanks, comments and semicolons may follow it
    * @return the statement, before its first row
    * @throws SqliteException if SQLite does not take it
-   * @throws IllegalArgumentException if there is no statement or more than one, or the SQL has a NUL or a lone surrogate
+   * @throws IllegalArgumentException if there is no statement or more than one, or the SQL has a NUL or a lone
+   *     surrogate
    * @throws IllegalStateException if the connection is closed
    */
   public SqliteStatement prepare(String sql) {
@@ -146,9 +151,10 @@ public final class SqliteConnection implements AutoCloseable {
   /**
    * Runs work in a transaction: commits when it returns, rolls back and rethrows whatever it throws.
    *
-   * <p>The outermost transaction is {@code BEGIN IMMEDIATE}, so that it waits for another writer at its start and not half-way; on a
-   * read-only connection it is {@code BEGIN}. Inside a transaction, be it from this method or from SQL, it is a savepoint: only
-   * the inner work is rolled back, and the outer can go on if it catches what was thrown.
+   * <p>The outermost transaction is {@code BEGIN IMMEDIATE}, so that it waits for another writer at its start and not
+   * half-way; on a read-only connection it is {@code BEGIN}. Inside a transaction, be it from this method or from
+   * SQL, it is a savepoint: only the inner work is rolled back, and the outer can go on if it catches what was
+   * thrown.
    *
    * <p>Until the work is done, other threads that use the connection wait. The work may close the connection or the
    * {@link MemoryVfs}, which rolls back.
@@ -264,8 +270,8 @@ public final class SqliteConnection implements AutoCloseable {
   // ---- settings ----
 
   /**
-   * Ends what the connection is running, from another thread and without waiting for it. The interrupted call fails with
-   * {@code SQLITE_INTERRUPT} (9). Has no effect if nothing is running.
+   * Ends what the connection is running, from another thread and without waiting for it. The interrupted call fails
+   * with {@code SQLITE_INTERRUPT} (9). Has no effect if nothing is running.
    *
    * @throws IllegalStateException if the connection is closed
    */
@@ -325,8 +331,8 @@ public final class SqliteConnection implements AutoCloseable {
   }
 
   /**
-   * Rolls back what was not committed, closes the statements, and closes the connection. Waits for another thread's call or
-   * transaction to end. Does nothing if it is closed already.
+   * Rolls back what was not committed, closes the statements, and closes the connection. Waits for another thread's
+   * call or transaction to end. Does nothing if it is closed already.
    */
   @Override
   public void close() {

@@ -4,8 +4,8 @@ package io.github.sqlitememvfs;
  * An error that SQLite reported, or that the library reports with one of SQLite's codes.
  *
  * <p>The message is SQLite's, followed by the symbolic name and number of the extended code, for example
- * {@code UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The SQL is not part of it, since it may hold data
- * that should not be in a log; {@link #sql} has it.
+ * {@code UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The SQL is not part of it, since it may
+ * hold data that should not be in a log; {@link #sql} has it.
  *
  * <p>The subclasses are for what programs branch on: {@link SqliteBusyException}, {@link SqliteConstraintException},
  * {@link SqliteFullException}, {@link SqliteCorruptException}. Memory that the system refuses is a plain

@@ -24,19 +24,19 @@ import java.util.Map;
  * }
  * }</pre>
  *
- * <p><b>Life.</b> A statement starts before its first row. {@link #step} runs it to its next row, or to its end. {@link #reset} puts
- * it back to the start; so do {@code step} and {@code bind} after the end. Bindings stay until they are changed or cleared.
- * While it is on a row, the statement keeps its connection's read transaction open, and with it the version that it reads: reset or
- * close it in time.
+ * <p><b>Life.</b> A statement starts before its first row. {@link #step} runs it to its next row, or to its end.
+ * {@link #reset} puts it back to the start; so do {@code step} and {@code bind} after the end. Bindings stay until
+ * they are changed or cleared. While it is on a row, the statement keeps its connection's read transaction open, and
+ * with it the version that it reads: reset or close it in time.
  *
- * <p><b>Threads.</b> Of a connection and its statements, one call runs at a time; a second thread waits. But steps and the
- * reading of columns are separate calls: threads that share a statement must agree on who uses it when.
+ * <p><b>Threads.</b> Of a connection and its statements, one call runs at a time; a second thread waits. But steps
+ * and the reading of columns are separate calls: threads that share a statement must agree on who uses it when.
  *
- * <p><b>Closing.</b> By {@link #close}, or with the connection. A statement that is forgotten is closed after the garbage
- * collector found it.
+ * <p><b>Closing.</b> By {@link #close}, or with the connection. A statement that is forgotten is closed after the
+ * garbage collector found it.
  *
- * <p><b>Errors.</b> All methods but {@code close} and {@code sql} throw an {@link IllegalStateException} if the statement or its
- * connection is closed.
+ * <p><b>Errors.</b> All methods but {@code close} and {@code sql} throw an {@link IllegalStateException} if the
+ * statement or its connection is closed.
  */
 public final class SqliteStatement implements AutoCloseable {
   /** Type of a column's value: an integer of up to 64 bits. */
@@ -149,7 +149,8 @@ public final class SqliteStatement implements AutoCloseable {
   }
 
   /**
-   * Sets a parameter to a text. Every text comes back as it was, one with NUL characters too.
+   * Sets a parameter to a text. Every text comes back as it was, one with NUL characters too. (In a database whose
+   * encoding is UTF-16, SQLite makes U+FFFD of U+FFFE and U+FFFF, which are no characters.)
    *
    * @param index of the parameter, from 1
    * @param value the value
@@ -192,7 +193,8 @@ public final class SqliteStatement implements AutoCloseable {
    * <ul>
    * <li>null: NULL;
    * <li>{@link Boolean}: 1 or 0;
-   * <li>{@link Byte}, {@link Short}, {@link Integer}, {@link Long}, and a {@link BigInteger} that fits in a long: integer;
+   * <li>{@link Byte}, {@link Short}, {@link Integer}, {@link Long}, and a {@link BigInteger} that fits in a long:
+   *     integer;
    * <li>{@link Float}, {@link Double}: floating-point number;
    * <li>{@link CharSequence}: text;
    * <li>{@code byte[]}, {@link ByteBuffer} (what remains in it; its position stays): blob.
@@ -297,7 +299,8 @@ public final class SqliteStatement implements AutoCloseable {
    * @param name of the parameter, with its prefix ({@code :a}, {@code @a}, {@code $a}) or without ({@code a})
    * @param value the value
    * @throws IllegalArgumentException as {@link #bindText(int, String)} does
-   * @throws SqliteException {@code SQLITE_RANGE} if there is no such parameter; as {@link #bindText(int, String)} does
+   * @throws SqliteException {@code SQLITE_RANGE} if there is no such parameter; as {@link #bindText(int, String)}
+   *     does
    * @throws IllegalStateException as {@link #bindText(int, String)} does
    */
   public void bindText(String name, String value) {
@@ -309,7 +312,8 @@ public final class SqliteStatement implements AutoCloseable {
    *
    * @param name of the parameter, with its prefix ({@code :a}, {@code @a}, {@code $a}) or without ({@code a})
    * @param value the value
-   * @throws SqliteException {@code SQLITE_RANGE} if there is no such parameter; as {@link #bindBlob(int, byte[])} does
+   * @throws SqliteException {@code SQLITE_RANGE} if there is no such parameter; as {@link #bindBlob(int, byte[])}
+   *     does
    * @throws IllegalStateException as {@link #bindBlob(int, byte[])} does
    */
   public void bindBlob(String name, byte[] value) {
@@ -396,8 +400,8 @@ public final class SqliteStatement implements AutoCloseable {
   }
 
   /**
-   * Value of a column as an integer. SQLite converts: NULL is 0, a floating-point number is cut off, a text is read as
-   * far as it is a number.
+   * Value of a column as an integer. SQLite converts: NULL is 0, a floating-point number is cut off, a text is read
+   * as far as it is a number.
    *
    * @param column of the current row, from 0
    * @return the value
@@ -440,7 +444,8 @@ public final class SqliteStatement implements AutoCloseable {
   }
 
   /**
-   * Value of a column as a floating-point number. SQLite converts: NULL is 0, a text is read as far as it is a number.
+   * Value of a column as a floating-point number. SQLite converts: NULL is 0, a text is read as far as it is a
+   * number.
    *
    * @param column of the current row, from 0
    * @return the value
@@ -457,13 +462,13 @@ public final class SqliteStatement implements AutoCloseable {
   }
 
   /**
-   * Value of a column as text. SQLite converts numbers; the bytes of a blob are taken as UTF-8. What is not valid UTF-8 becomes
-   * U+FFFD; {@link #getBlob} gives the exact bytes of a text too.
+   * Value of a column as text. SQLite converts numbers; the bytes of a blob are taken as UTF-8. What is not valid
+   * UTF-8 becomes U+FFFD; {@link #getBlob} gives the exact bytes of a text too.
    *
    * @param column of the current row, from 0
    * @return the value; null for NULL
-   * @throws SqliteException {@code SQLITE_RANGE} if there is no such column; {@code SQLITE_TOOBIG} if it has more bytes than a
-   *     Java array can hold; {@code SQLITE_NOMEM}
+   * @throws SqliteException {@code SQLITE_RANGE} if there is no such column; {@code SQLITE_TOOBIG} if it has more
+   *     bytes than a Java array can hold; {@code SQLITE_NOMEM}
    * @throws IllegalStateException if the statement is closed, or not on a row
    */
   public String getText(int column) {
@@ -480,8 +485,8 @@ public final class SqliteStatement implements AutoCloseable {
    *
    * @param column of the current row, from 0
    * @return a new array; null for NULL, an empty one for an empty blob
-   * @throws SqliteException {@code SQLITE_RANGE} if there is no such column; {@code SQLITE_TOOBIG} if it has more bytes than a
-   *     Java array can hold; {@code SQLITE_NOMEM}
+   * @throws SqliteException {@code SQLITE_RANGE} if there is no such column; {@code SQLITE_TOOBIG} if it has more
+   *     bytes than a Java array can hold; {@code SQLITE_NOMEM}
    * @throws IllegalStateException if the statement is closed, or not on a row
    */
   public byte[] getBlob(int column) {
@@ -537,8 +542,8 @@ public final class SqliteStatement implements AutoCloseable {
    * Type of a column's value in the current row.
    *
    * @param column of the current row, from 0
-   * @return {@link #SQLITE_DATA_INTEGER}, {@link #SQLITE_DATA_FLOAT}, {@link #SQLITE_DATA_TEXT}, {@link #SQLITE_DATA_BLOB} or
-   *     {@link #SQLITE_DATA_NULL}
+   * @return {@link #SQLITE_DATA_INTEGER}, {@link #SQLITE_DATA_FLOAT}, {@link #SQLITE_DATA_TEXT}, {@link
+   *     #SQLITE_DATA_BLOB} or {@link #SQLITE_DATA_NULL}
    * @throws SqliteException {@code SQLITE_RANGE} if there is no such column
    * @throws IllegalStateException if the statement is closed, or not on a row
    */
@@ -769,7 +774,10 @@ public final class SqliteStatement implements AutoCloseable {
     }
   }
 
-  /** With and without prefix. A name without prefix stands for the first parameter that has it, in the order {@code :@$}. */
+  /**
+   * With and without prefix. A name without prefix stands for the first parameter that has it, in the order {@code
+   * :@$}.
+   */
   private Map<String, Integer> parametersByName() {
     Map<String, Integer> byName = new HashMap<>();
     int count = Native.parameterCount(statement.address);
@@ -794,7 +802,9 @@ public final class SqliteStatement implements AutoCloseable {
     int count = Native.parameterCount(statement.address);
     for (int i = 1; i <= count; i++) {
       byte[] utf8 = Native.parameterName(statement.address, i);
-      names.add(utf8 == null ? "?" : Text.decode(utf8));
+      if (utf8 != null) {
+        names.add(Text.decode(utf8));
+      }
     }
     return String.join(", ", names);
   }

@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 /**
  * The native side of one statement. All fields are under the lock of its connection.
  *
- * <p>It belongs to its connection, which finalizes it when it is closed. It never refers to the {@link SqliteStatement}, so that
- * this can be found forgotten.
+ * <p>It belongs to its connection, which finalizes it when it is closed. It never refers to the {@link
+ * SqliteStatement}, so that this can be found forgotten.
  */
 final class StatementHandle {
   final ConnectionHandle connection;

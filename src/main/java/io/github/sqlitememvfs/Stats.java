@@ -106,8 +106,8 @@ public final class Stats {
   }
 
   /**
-   * The same for each database that has a name. Taken one after the other: with writers at work, the numbers need not add
-   * up to those of the whole.
+   * The same for each database that has a name. Taken one after the other: with writers at work, the numbers need not
+   * add up to those of the whole.
    *
    * @return an unmodifiable map by name, in the order of {@link MemoryVfs#databases}
    */

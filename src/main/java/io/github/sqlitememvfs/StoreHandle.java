@@ -11,14 +11,14 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 /**
  * The native side of one {@link MemoryVfs}: the store, its registration with SQLite, and what is open of it.
  *
- * <p>Calls that use the store count as users ({@link #acquire}, {@link #release}); the store goes with the last user after
- * {@link #close}. Connections and pins hold it on their own, natively.
+ * <p>Calls that use the store count as users ({@link #acquire}, {@link #release}); the store goes with the last user
+ * after {@link #close}. Connections and pins hold it on their own, natively.
  *
- * <p><b>Order of locks.</b> {@link #opening}, the lock of a {@link ConnectionHandle}, this object's monitor. The monitor is held for a few
- * instructions only.
+ * <p><b>Order of locks.</b> {@link #opening}, the lock of a {@link ConnectionHandle}, this object's monitor. The
+ * monitor is held for a few instructions only.
  *
- * <p><b>Forgotten objects.</b> It never refers to the {@link MemoryVfs}. When that is found forgotten, all that refers to it is so too,
- * and it is closed after the last of these.
+ * <p><b>Forgotten objects.</b> It never refers to the {@link MemoryVfs}. When that is found forgotten, all that
+ * refers to it is so too, and it is closed after the last of these.
  */
 final class StoreHandle {
   /** Names that a message lists. */
@@ -189,8 +189,9 @@ final class StoreHandle {
       openPins = new ArrayList<>(pins);
     }
     Native.storeClose(address);
-    for (ConnectionHandle connection : openConnections) {
-      connection.interrupt(); // all of them, before one is waited for
+    for (ConnectionHandle connection : openConnections) { // all of them, before one is waited for
+      connection.interrupt();
+      connection.closeIfIdle();
     }
     for (ConnectionHandle connection : openConnections) {
       connection.closeNow();

@@ -48,7 +48,10 @@ final class Transfer {
     }
   }
 
-  /** Whether the class comes with the platform: then it does not keep a buffer, which others could use after its memory has gone. */
+  /**
+   * Whether the class comes with the platform: then it does not keep a buffer, which others could use after its
+   * memory has gone.
+   */
   static boolean isOfPlatform(Channel channel) {
     ClassLoader loader = channel.getClass().getClassLoader();
     return loader == null || loader == Object.class.getClassLoader();

@@ -4,8 +4,8 @@ import java.math.BigInteger;
 import java.nio.ByteBuffer;
 
 /**
- * Objects as values of parameters. Converting runs the caller's code ({@code toString}) and is done before the connection's lock
- * is taken; binding what came of it is done under it.
+ * Objects as values of parameters. Converting runs the caller's code ({@code toString}) and is done before the
+ * connection's lock is taken; binding what came of it is done under it.
  */
 final class Values {
   /** A text in UTF-8. */

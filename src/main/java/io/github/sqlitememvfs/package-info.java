@@ -10,19 +10,19 @@
  * allowed is a {@link java.lang.NullPointerException}.
  *
  * <p><b>Closed objects.</b> Every {@code close()} may be called more than once, from any thread. What an object
- * opened is closed with it. Every other call on a closed object is an {@link java.lang.IllegalStateException}, also when
- * another thread closes it meanwhile. An object that is forgotten is closed some time after the garbage collector
- * found it: nothing leaks, but the memory that it holds is kept until then.
+ * opened is closed with it. Every other call on a closed object is an {@link java.lang.IllegalStateException}, also
+ * when another thread closes it meanwhile. An object that is forgotten is closed some time after the garbage
+ * collector found it: nothing leaks, but the memory that it holds is kept until then.
  *
- * <p><b>Errors.</b> What SQLite reports is an unchecked {@link io.github.sqlitememvfs.SqliteException}. If the native library
- * cannot be loaded, the first call that needs it throws an {@link java.lang.UnsatisfiedLinkError} that names everything
- * that was tried.
+ * <p><b>Errors.</b> What SQLite reports is an unchecked {@link io.github.sqlitememvfs.SqliteException}. If the native
+ * library cannot be loaded, the first call that needs it throws an {@link java.lang.UnsatisfiedLinkError} that names
+ * everything that was tried.
  *
  * <p><b>System properties</b>, read once, when the native library is first needed:
  * <ul>
  * <li>{@code io.github.sqlitememvfs.library}: absolute path of the native library to load;
- * <li>{@code io.github.sqlitememvfs.useSystemLibrary}: {@code true} to load it by {@link java.lang.System#loadLibrary} from
- *     {@code java.library.path} (as is always done on Android);
+ * <li>{@code io.github.sqlitememvfs.useSystemLibrary}: {@code true} to load it by {@link
+ *     java.lang.System#loadLibrary} from {@code java.library.path} (as is always done on Android);
  * <li>{@code io.github.sqlitememvfs.tmpdir}: folder to which the library in the jar is extracted before it is loaded,
  *     instead of {@code java.io.tmpdir}; it must not be mounted noexec.
  * </ul>
