@@ -145,7 +145,7 @@ final class ConnectionHandle {
       }
       try {
         run(savepoint == null ? "COMMIT" : "RELEASE " + savepoint);
-      } catch (SqliteException e) {
+      } catch (RuntimeException | Error e) {
         rollbackLocked(savepoint, e);
         throw e;
       }
@@ -172,7 +172,7 @@ final class ConnectionHandle {
       if (inTransaction()) { // else SQLite, or the body, has rolled back
         run(savepoint == null ? "ROLLBACK" : "ROLLBACK TO " + savepoint + "; RELEASE " + savepoint);
       }
-    } catch (SqliteException e) {
+    } catch (RuntimeException | Error e) {
       cause.addSuppressed(e);
     }
   }

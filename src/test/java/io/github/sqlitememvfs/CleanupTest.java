@@ -198,6 +198,37 @@ class CleanupTest {
   }
 
   @Test
+  void closingTheVfsEndsAWaitForTheWriter() throws Exception {
+    ExecutorService threads = Executors.newSingleThreadExecutor();
+    try {
+      for (int round = 0; round < 10; round++) {
+        MemoryVfs v = MemoryVfs.builder().busyTimeout(3_600_000).build();
+        SqliteConnection one = v.open("d");
+        SqliteConnection two = v.open("d");
+        one.execute("CREATE TABLE t(x)");
+        (round % 2 == 0 ? one : two).execute("BEGIN IMMEDIATE");
+        SqliteConnection waiting = round % 2 == 0 ? two : one;
+        CountDownLatch started = new CountDownLatch(1);
+        Future<?> wait = threads.submit(() -> {
+          started.countDown();
+          try {
+            waiting.execute("BEGIN IMMEDIATE; " + ENDLESS);
+            fail("came to an end");
+          } catch (SqliteException | IllegalStateException e) {
+            assertTrue(e.getMessage().contains("closed") || e.getMessage().contains("interrupt"), e.toString());
+          }
+        });
+        started.await();
+        Thread.sleep(round);
+        v.close();
+        wait.get();
+      }
+    } finally {
+      threads.shutdown();
+    }
+  }
+
+  @Test
   void closingTheVfsInsideATransactionRollsBack() {
     SqliteConnection c = vfs.open("d");
     IllegalStateException e = assertThrows(IllegalStateException.class, () -> c.transaction(x -> {
