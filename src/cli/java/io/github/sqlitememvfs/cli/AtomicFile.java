@@ -36,6 +36,9 @@ final class AtomicFile implements AutoCloseable {
 
   /** Fails if the file surely cannot be written, so that nobody waits for a result that is lost. */
   static void check(Path path) throws IOException {
+    if (isStream(path)) {
+      return;
+    }
     Path target = followLinks(path);
     if (Files.isDirectory(target)) {
       throw new IOException("it is a directory");
@@ -51,13 +54,13 @@ final class AtomicFile implements AutoCloseable {
 
   static AtomicFile create(Path path) throws IOException {
     check(path);
-    Path target = followLinks(path);
-    boolean old = Files.exists(target);
-    if (old && !Files.isRegularFile(target)) {
-      return new AtomicFile(target, null, FileChannel.open(target, StandardOpenOption.WRITE));
+    if (isStream(path)) {
+      // Appended, so that /dev/stderr does not overwrite what a log file has already.
+      return new AtomicFile(path, null, FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.APPEND));
     }
+    Path target = followLinks(path);
     AtomicFile file = createTemporary(target);
-    if (old) {
+    if (Files.exists(target)) {
       try {
         Files.setPosixFilePermissions(file.temporary, Files.getPosixFilePermissions(target));
       } catch (UnsupportedOperationException e) {
@@ -141,6 +144,14 @@ final class AtomicFile implements AutoCloseable {
     } catch (IOException e) {
       // as above
     }
+  }
+
+  /** A pipe or a device, or /dev/stdout and the like, which may be a regular file that another program has open. */
+  private static boolean isStream(Path path) {
+    Path absolute = path.toAbsolutePath();
+    return Files.exists(path) && !Files.isDirectory(path)
+        && (!Files.isRegularFile(path) || absolute.startsWith("/dev") && !absolute.startsWith("/dev/shm")
+            || absolute.startsWith("/proc"));
   }
 
   private static Path folder(Path target) {

@@ -3,7 +3,6 @@ package io.github.sqlitememvfs.cli;
 import io.github.sqlitememvfs.MemoryVfs;
 import io.github.sqlitememvfs.SqliteConnection;
 import io.github.sqlitememvfs.SqliteStatement;
-import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStreamWriter;
@@ -39,8 +38,8 @@ final class Demo implements Callable<Integer> {
           + "FROM character WHERE code IN (SELECT rowid FROM names('cat face'))";
 
   private static final String SCRIPTS =
-      "SELECT script, count(*) AS characters, count(DISTINCT block) AS blocks, char AS first, min(code) AS code\n"
-          + "FROM character GROUP BY script ORDER BY characters DESC LIMIT 7";
+      "SELECT script, count(*) AS characters, count(DISTINCT block) AS blocks\n"
+          + "FROM character GROUP BY script ORDER BY characters DESC LIMIT 5";
 
   /** Unicode's abbreviations, indexed by {@link Character#getType(int)}; 17 is not used. */
   private static final String[] CATEGORIES =
@@ -153,7 +152,7 @@ final class Demo implements Callable<Integer> {
       Path here = Path.of("").toAbsolutePath();
       return path.startsWith(here) ? here.relativize(path).toString() : path.toString();
     } catch (URISyntaxException e) {
-      return "sqlite-memory-vfs-cli" + File.separator;
+      return "sqlite-memory-vfs-cli.jar";
     }
   }
 }

@@ -15,6 +15,7 @@ import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.io.Reader;
 import java.io.StringReader;
+import java.io.StringWriter;
 import java.io.Writer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
@@ -138,7 +139,8 @@ final class Main implements Callable<Integer> {
   /** The whole command but for the process: returns the exit code. */
   static int run(Console console, Interruption interruption, String... args) {
     CommandLine command = new CommandLine(new Main(console, interruption));
-    command.setOut(new PrintWriter(new OutputStreamWriter(console.out(), StandardCharsets.UTF_8), true));
+    StringWriter help = new StringWriter(); // and version: picocli would take a failure to print them for its own
+    command.setOut(new PrintWriter(help));
     command.setErr(new PrintWriter(console.err(), true));
     command.setExpandAtFiles(false);
     command.setCaseInsensitiveEnumValuesAllowed(true);
@@ -150,8 +152,10 @@ final class Main implements Callable<Integer> {
     });
     command.setExecutionExceptionHandler((e, c, result) -> report(e, console, interruption));
     try {
-      return command.execute(args);
-    } catch (RuntimeException | Error e) {
+      int code = command.execute(args);
+      console.out().write(help.toString().getBytes(StandardCharsets.UTF_8));
+      return code;
+    } catch (IOException | RuntimeException | Error e) {
       return report(e, console, interruption);
     }
   }
