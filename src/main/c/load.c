@@ -20,6 +20,7 @@ struct mv_load {
     bool started;             /* the header is complete, and the first blocks are there */
     char *to, *end;           /* where the next bytes go: blocks that lie behind each other */
     size_t run;               /* blocks to ask for next time */
+    mv_result failed;         /* nothing more is taken */
     char message[200];
 };
 
@@ -52,34 +53,35 @@ void mv_load_drop(mv_load *load) {
     mv_store_release(store);
 }
 
-/* Blocks that lie behind each other, put at the table's end. */
+/* Blocks that lie behind each other, put at the table's end. Near the limit there may be room for blocks but not for the nodes above them, too. */
 static mv_result more_blocks(mv_load *load) {
-    void *first;
-    size_t got, size = mv_table_block_size(&load->table);
-    mv_result rc = mv_arena_new_run(load->edit.arena, mv_block_class(load->table.shift), load->run, &first, &got);
-    if (rc) return rc;
-    for (size_t i = 0; i < got; i++) {
-        char *block = (char *)first + i * size;
-        rc = mv_table_put(&load->table, &load->edit, load->blocks, block);
+    size_t size = mv_table_block_size(&load->table), want = load->run, got, put;
+    mv_result rc;
+    char *first;
+    do {
+        void *run;
+        rc = mv_arena_new_run(load->edit.arena, mv_block_class(load->table.shift), want, &run, &got);
+        if (rc) return rc;
+        first = run;
+        for (put = 0; put < got && !rc; put++) rc = mv_table_put(&load->table, &load->edit, load->blocks + put, first + put * size);
         if (rc) {
             mv_list rest = {0};
-            for (; i < got; i++) mv_list_push(&rest, (char *)first + i * size);
+            for (size_t i = --put; i < got; i++) mv_list_push(&rest, first + i * size);
             mv_arena_free(load->edit.arena, rest);
-            return rc;
         }
-        load->blocks++;
-    }
+        want = got / 2;
+    } while (put == 0 && want > 0);
+    if (put == 0) return rc;
+    load->blocks += put;
     load->to = first;
-    load->end = load->to + got * size;
+    load->end = first + put * size;
     if (load->run * size < LAST_RUN_BYTES) load->run *= 2;
     return MV_OK;
 }
 
 mv_result mv_load_space(mv_load *load, void **to, size_t *n) {
-    if (load->to == load->end) {
-        mv_result rc = more_blocks(load);
-        if (rc) return rc;
-    }
+    if (!load->failed && load->to == load->end) load->failed = more_blocks(load);
+    if (load->failed) return load->failed;
     *to = load->to;
     *n = (size_t)(load->end - load->to);
     return MV_OK;
@@ -133,7 +135,8 @@ mv_result mv_load_filled(mv_load *load, size_t n) {
     assert(n <= (size_t)(load->end - load->to));
     load->to += n;
     load->size += (int64_t)n;
-    return !load->started && load->to == load->end ? start(load) : MV_OK;
+    if (!load->started && load->to == load->end) load->failed = start(load);
+    return load->failed;
 }
 
 mv_result mv_load_write(mv_load *load, const void *from, size_t n) {
@@ -153,6 +156,7 @@ mv_result mv_load_write(mv_load *load, const void *from, size_t n) {
 }
 
 mv_result mv_load_finish(mv_load *load) {
+    if (load->failed) return load->failed;
     if (load->size == 0) return MV_OK;
     if (!load->started) {
         snprintf(load->message, sizeof load->message,
@@ -189,6 +193,8 @@ const char *mv_load_message(const mv_load *load) {
     return load->message;
 }
 
+#define LONGEST_WAIT 100000 /* microseconds: as long as SQLite's busy handler sleeps; a promise that is not kept wakes nobody */
+
 /* Takes the writer's slot, waiting for it until then. */
 static mv_result take_slot(mv_database *db, const void *owner, int64_t until) {
     uint64_t ticket = 0;
@@ -197,7 +203,7 @@ static mv_result take_slot(mv_database *db, const void *owner, int64_t until) {
         int64_t left = until - mv_now_usec();
         if (rc != MV_BUSY || left <= 0) return rc;
         if (!ticket) ticket = mv_write_ticket(db);
-        mv_write_wait(db, owner, ticket, left);
+        mv_write_wait(db, owner, ticket, left < LONGEST_WAIT ? left : LONGEST_WAIT);
     }
 }
 

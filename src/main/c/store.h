@@ -68,7 +68,7 @@ typedef struct mv_load mv_load;
  * page size. max_bytes: limit of bytes in use (blocks and table nodes), or 0 for none. NULL: no memory. */
 mv_store *mv_store_new(uint32_t block_size, uint64_t max_bytes);
 void mv_store_hold(mv_store *store);
-void mv_store_release(mv_store *store); /* the last release frees it; open databases and pins each hold one */
+void mv_store_release(mv_store *store); /* the last release frees it; databases, named or used, each hold one: close it first */
 
 /* Forgets all names; later opens, forks and publishes fail with MV_CLOSED. What is pinned or open stays whole. */
 void mv_store_close(mv_store *store);

@@ -17,16 +17,17 @@
  * that no other commit comes in between.
  *
  * Rollback. SQLite keeps its journal in its own memory (we report SQLITE_OPEN_MEMORY) and on ROLLBACK writes the old pages
- * back, all of which is dropped afterwards. So from then on (it first asks for the file's size) a write that finds no memory is accepted,
- * and the transaction is doomed: it can no longer be read, nor committed.
+ * back, all of which is dropped with the lock. If that finds no memory SQLite drops its cache, too, and ROLLBACK succeeds. With
+ * locking_mode=EXCLUSIVE the lock stays: there, what a transaction left unpublished is dropped when the next one begins.
  *
  * Replaced content. A pager believes its cache when 16 bytes at offset 24 are what they were, and a connection its schema
  * when the cookie at offset 40 is. Both may be equal by chance in content that has nothing to do with the old. So a file
- * that sees a version of another epoch shows 16 other bytes once, and from then on a cookie that it has never shown, shifting it back on writes.
+ * that sees a version of another epoch shows 16 other bytes once, and from then on a cookie that is the next after the last it
+ * has shown, shifting it back on writes.
  *
  * Pages that SQLite points into (xFetch) belong to the pin. When the pin moves or a transaction is dropped while some are
- * still in use, they are compared with what the file now shows; if one is gone, which takes a corrupt database, the old pin or
- * the transaction is kept until all are given back.
+ * still in use, they are compared with what the file now shows; if one is gone (it takes blocks larger than pages, or a corrupt
+ * database) the old pin or the transaction is kept until it is given back.
  */
 #include "vfs.h"
 
@@ -41,13 +42,14 @@
 #define CHECK_BYTES 16
 #define COOKIE_AT 40     /* the schema cookie: https://sqlite.org/fileformat.html#schema_cookie */
 #define COOKIE_BYTES 4
+#define WAL_MODE_AT 18   /* write and read version: 2 for a write-ahead log, 1 for a rollback journal */
 #define SECTOR 512
 
 typedef struct memory_file memory_file;
 
 struct mv_vfs {
     sqlite3_vfs base;
-    sqlite3_vfs *system;   /* time and randomness; fixed at creation, as are store and name */
+    sqlite3_vfs *system;   /* time, randomness, libraries; fixed at creation, as are store and name */
     mv_store *store;
     mv_mutex mutex;
     uint64_t refs;         /* open files, and 1 while registered; under mutex, as is: */
@@ -55,18 +57,19 @@ struct mv_vfs {
     char name[];
 };
 
-/* A page that SQLite points into. */
-typedef struct fetched {
-    int64_t offset;
-    const void *page;
-} fetched;
-
 /* What must outlive its use by the file; either may be NULL. */
 typedef struct kept {
     mv_version *pin;
     mv_txn *txn;
-    struct kept *next;
+    size_t pages; /* fetched pages that need it */
 } kept;
+
+/* A page that SQLite points into. */
+typedef struct fetched {
+    int64_t offset;
+    const void *page;
+    kept *keeper; /* NULL: the file still shows it */
+} fetched;
 
 struct memory_file {
     sqlite3_file base;
@@ -77,22 +80,21 @@ struct memory_file {
     int lock;
     bool read_only;
     bool write_follows;    /* SQLite said so: take the slot with the next SHARED lock */
-    bool unwinding;        /* a rollback has probably begun */
-    bool prepared;         /* a commit has begun */
-    mv_result doom;        /* why the transaction must not be committed */
+    bool exclusive;        /* locking_mode: the slot comes with any lock */
+    bool prepared;         /* a commit has begun, and can no longer fail */
     uint64_t ticket;       /* place in the queue for the slot */
 
     bool shown;            /* the next four are set: */
     uint64_t shown_epoch;
     uint8_t shown_check[CHECK_BYTES];
-    uint32_t shown_cookie; /* the highest */
+    uint32_t shown_cookie;
     bool stale_cache;      /* the pager's is of another epoch, and does not know yet */
+    bool altered;          /* so is the pager's first page, from the end of this lock on */
     uint32_t cookie_shift; /* added to the stored cookie */
 
     fetched *fetches;      /* in use by SQLite */
     size_t fetch_count, fetch_room;
     kept *spare;           /* made with the transaction, so that keeping needs no memory */
-    kept *kept;
     sqlite3_int64 mmap_limit;
     char journal_mode[9];
 
@@ -227,8 +229,7 @@ static void compare_epoch(memory_file *f) {
     if (!f->shown || mv_version_epoch(f->pin) == f->shown_epoch) return;
     uint8_t stored[COOKIE_BYTES] = {0};
     mv_version_read(f->pin, stored, sizeof stored, COOKIE_AT);
-    uint32_t cookie = get4(stored);
-    f->cookie_shift = cookie > f->shown_cookie ? 0 : f->shown_cookie + 1 - cookie;
+    f->cookie_shift = f->shown_cookie + 1 - get4(stored); /* wraps around, as the cookie does */
     f->shown_epoch = mv_version_epoch(f->pin);
     f->stale_cache = true;
 }
@@ -237,9 +238,10 @@ static void compare_epoch(memory_file *f) {
 static void note_shown(memory_file *f) {
     uint8_t bytes[COOKIE_AT + COOKIE_BYTES - CHECK_AT] = {0};
     mv_version_read(f->pin, bytes, sizeof bytes, CHECK_AT);
-    uint32_t cookie = get4(bytes + COOKIE_AT - CHECK_AT) + f->cookie_shift;
     if (!f->stale_cache) memcpy(f->shown_check, bytes, CHECK_BYTES);
-    if (!f->shown || cookie > f->shown_cookie) f->shown_cookie = cookie;
+    f->stale_cache |= f->altered;
+    f->altered = false;
+    f->shown_cookie = get4(bytes + (COOKIE_AT - CHECK_AT)) + f->cookie_shift;
     f->shown_epoch = mv_version_epoch(f->pin);
     f->shown = true;
 }
@@ -251,7 +253,7 @@ static void disguise(memory_file *f, uint8_t *bytes, int n, int64_t offset) {
         f->stale_cache = false;
     }
     if (f->cookie_shift && covers_cookie(offset, n)) {
-        uint8_t *cookie = bytes + COOKIE_AT - offset;
+        uint8_t *cookie = bytes + (COOKIE_AT - offset);
         put4(cookie, get4(cookie) + f->cookie_shift);
     }
 }
@@ -262,39 +264,30 @@ static const void *page_at(memory_file *f, int64_t offset, size_t n) {
 
 /* ---- pins and transactions -------------------------------------------------------------------------- */
 
-/* Is a page that SQLite points into no longer what the file shows? */
-static bool outlived(memory_file *f) {
-    for (size_t i = 0; i < f->fetch_count; i++)
-        if (page_at(f, f->fetches[i].offset, 1) != f->fetches[i].page) return true;
-    return false;
-}
-
-/* Lets go of a pin and a transaction (NULL: none) that the file has just replaced. */
+/* Lets go of a pin and a transaction (NULL: none) that the file has just replaced, unless a page that SQLite points into needs them. */
 static void let_go(memory_file *f, mv_version *pin, mv_txn *txn) {
-    if (outlived(f) && f->spare) {
-        kept *k = f->spare;
+    kept *k = f->spare;
+    if (k) *k = (kept){.pin = pin, .txn = txn};
+    for (size_t i = 0; k && i < f->fetch_count; i++) {
+        fetched *fetch = &f->fetches[i];
+        if (fetch->keeper || page_at(f, fetch->offset, 1) == fetch->page) continue;
+        fetch->keeper = k;
+        k->pages++;
+    }
+    if (k && k->pages > 0) {
         f->spare = NULL;
-        *k = (kept){.pin = pin, .txn = txn, .next = f->kept};
-        f->kept = k;
         return;
     }
     if (pin) mv_version_release(pin);
     mv_txn_drop(txn);
 }
 
-static void release_kept(memory_file *f) {
-    while (f->kept) {
-        kept *k = f->kept;
-        f->kept = k->next;
-        if (k->pin) mv_version_release(k->pin);
-        mv_txn_drop(k->txn);
-        sqlite3_free(k);
-    }
-}
-
-static void end_transaction(memory_file *f) {
-    f->unwinding = f->prepared = false;
-    f->doom = MV_OK;
+/* A page is no longer in use. */
+static void release_page(kept *k) {
+    if (--k->pages > 0) return;
+    if (k->pin) mv_version_release(k->pin);
+    mv_txn_drop(k->txn);
+    sqlite3_free(k);
 }
 
 static mv_result begin(memory_file *f) {
@@ -305,9 +298,9 @@ static mv_result begin(memory_file *f) {
 }
 
 static mv_result prepare(memory_file *f) {
-    if (f->doom) return f->doom;
+    if (!f->txn || f->prepared) return MV_OK;
     mv_result rc = mv_txn_prepare(f->txn);
-    if (!rc) f->prepared = true;
+    f->prepared = !rc;
     return rc;
 }
 
@@ -319,23 +312,18 @@ static mv_result commit(memory_file *f) {
     mv_txn *published = f->txn;
     f->pin = mv_txn_publish(published);
     f->txn = NULL;
-    end_transaction(f);
+    f->prepared = false;
     let_go(f, old, published);
     return MV_OK;
 }
 
+/* Drops what is not published. */
 static void drop(memory_file *f) {
     mv_txn *txn = f->txn;
+    if (!txn) return;
     f->txn = NULL;
-    end_transaction(f);
-    if (txn) let_go(f, NULL, txn);
-}
-
-/* What a failed change of the database means. */
-static int change_failed(memory_file *f, mv_result rc) {
-    if (!f->db || !f->unwinding) return io_code(rc);
-    f->doom = rc;
-    return SQLITE_OK;
+    f->prepared = false;
+    let_go(f, NULL, txn);
 }
 
 /* ---- file methods, in the order of sqlite3_io_methods ----------------------------------------------- */
@@ -347,7 +335,6 @@ static int file_close(sqlite3_file *base) {
     if (f->db) {
         file_unlock(base, SQLITE_LOCK_NONE);
         remove_refused(f);
-        release_kept(f);
         mv_database_release(f->db);
     } else {
         mv_txn_drop(f->txn);
@@ -361,7 +348,7 @@ static int file_close(sqlite3_file *base) {
 static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) {
     memory_file *f = (memory_file *)base;
     size_t got;
-    if (f->doom) return io_code(f->doom);
+    if (f->db && offset == CHECK_AT && n == CHECK_BYTES) drop(f); /* a transaction begins: the last one failed, and kept its lock */
     if (f->txn) {
         got = mv_txn_read(f->txn, to, (size_t)n, offset);
     } else if (f->pin) {
@@ -376,27 +363,38 @@ static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) 
     return got < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }
 
+/* A backup of a database in WAL mode would make this one unreadable: as in mv_load_finish, it becomes one in rollback mode. */
+static mv_result clear_wal_mode(memory_file *f, const uint8_t *from, int n, int64_t offset) {
+    if (offset > WAL_MODE_AT || offset + n < WAL_MODE_AT + 2) return MV_OK;
+    const uint8_t *mode = from + (WAL_MODE_AT - offset);
+    if (mode[0] != 2 && mode[1] != 2) return MV_OK;
+    f->altered = true;
+    return mv_txn_write(f->txn, "\1\1", 2, WAL_MODE_AT);
+}
+
+static mv_result shift_cookie_back(memory_file *f, const uint8_t *from, int n, int64_t offset) {
+    if (!f->cookie_shift || !covers_cookie(offset, n)) return MV_OK;
+    uint8_t cookie[COOKIE_BYTES];
+    put4(cookie, get4(from + (COOKIE_AT - offset)) - f->cookie_shift);
+    return mv_txn_write(f->txn, cookie, sizeof cookie, COOKIE_AT);
+}
+
 static int file_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 offset) {
     memory_file *f = (memory_file *)base;
-    if (f->doom) return SQLITE_OK;
     if (f->db && f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
     mv_result rc = begin(f);
     if (!rc) rc = mv_txn_write(f->txn, from, (size_t)n, offset);
-    if (!rc && f->cookie_shift && covers_cookie(offset, n)) {
-        uint8_t cookie[COOKIE_BYTES];
-        put4(cookie, get4((const uint8_t *)from + COOKIE_AT - offset) - f->cookie_shift);
-        rc = mv_txn_write(f->txn, cookie, sizeof cookie, COOKIE_AT);
-    }
-    return rc ? change_failed(f, rc) : SQLITE_OK;
+    if (!rc && f->db) rc = clear_wal_mode(f, from, n, offset);
+    if (!rc && f->db) rc = shift_cookie_back(f, from, n, offset);
+    return io_code(rc);
 }
 
 static int file_truncate(sqlite3_file *base, sqlite3_int64 size) {
     memory_file *f = (memory_file *)base;
-    if (f->doom) return SQLITE_OK;
     if (f->db && f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
     mv_result rc = begin(f);
     if (!rc) rc = mv_txn_truncate(f->txn, size);
-    return rc ? change_failed(f, rc) : SQLITE_OK;
+    return io_code(rc);
 }
 
 static int file_sync(sqlite3_file *base, int flags) {
@@ -409,7 +407,6 @@ static int file_size(sqlite3_file *base, sqlite3_int64 *size) {
     memory_file *f = (memory_file *)base;
     if (f->txn) {
         *size = mv_txn_size(f->txn);
-        f->unwinding = f->db && !f->prepared;
     } else if (f->pin) {
         *size = mv_version_size(f->pin);
     } else {
@@ -424,7 +421,12 @@ static int file_lock(sqlite3_file *base, int lock) {
     memory_file *f = (memory_file *)base;
     if (!f->db || lock <= f->lock) return SQLITE_OK;
     if (f->lock == SQLITE_LOCK_NONE) {
-        if (f->write_follows && !f->read_only) mv_write_lock(f->db, f); /* if that fails, RESERVED says so */
+        if (f->exclusive && !f->read_only) {
+            int rc = take_slot(f);
+            if (rc) return rc;
+        } else if (f->write_follows && !f->read_only) {
+            mv_write_lock(f->db, f); /* if that fails, RESERVED says so */
+        }
         f->write_follows = false;
         f->pin = mv_database_pin(f->db);
         compare_epoch(f);
@@ -473,9 +475,14 @@ static bool is(const char *a, const char *b) {
 
 /* Pragmas that must not reach SQLite, or that tell us something. arg: answer, name, value. */
 static int file_pragma(memory_file *f, char **arg) {
-    if (is(arg[1], "experimental_pragma_20251114")) {
+    if (is(arg[1], "experimental_pragma_20251114")) { /* a transaction that will write begins */
         f->write_follows = f->lock == SQLITE_LOCK_NONE;
+        drop(f); /* what one that was rolled back, and kept its lock, has left */
         return SQLITE_OK;
+    }
+    if (is(arg[1], "locking_mode") && arg[2]) {
+        if (is(arg[2], "exclusive") || is(arg[2], "normal")) f->exclusive = is(arg[2], "exclusive");
+        return SQLITE_NOTFOUND;
     }
     if (is(arg[1], "journal_mode") && arg[2]) {
         static const char *const modes[] = {"delete", "truncate", "persist", "memory", "off"};
@@ -498,7 +505,7 @@ static int file_control(sqlite3_file *base, int op, void *arg) {
     if (!f->db) return SQLITE_NOTFOUND;
     switch (op) {
     case SQLITE_FCNTL_SYNC: /* the last moment at which a commit can fail in order */
-        return f->txn ? io_code(prepare(f)) : SQLITE_OK;
+        return io_code(prepare(f));
     case SQLITE_FCNTL_COMMIT_PHASETWO:
         return io_code(commit(f));
     case SQLITE_FCNTL_PRAGMA:
@@ -534,7 +541,7 @@ static int file_characteristics(sqlite3_file *base) {
 static int file_fetch(sqlite3_file *base, sqlite3_int64 offset, int n, void **page) {
     memory_file *f = (memory_file *)base;
     *page = NULL;
-    if (!f->db || f->doom || (f->cookie_shift && offset <= COOKIE_AT)) return SQLITE_OK;
+    if (!f->db || (f->cookie_shift && offset <= COOKIE_AT)) return SQLITE_OK;
     const void *found = page_at(f, offset, (size_t)n);
     if (!found) return SQLITE_OK;
     if (f->fetch_count == f->fetch_room) {
@@ -556,8 +563,10 @@ static int file_unfetch(sqlite3_file *base, sqlite3_int64 offset, void *page) {
     size_t i = f->fetch_count;
     while (i > 0 && f->fetches[i - 1].page != page) i--; /* the latest are the first to go */
     assert(i > 0);
-    if (i > 0) f->fetches[i - 1] = f->fetches[--f->fetch_count];
-    if (f->fetch_count == 0 && f->kept) release_kept(f);
+    if (i == 0) return SQLITE_OK;
+    kept *keeper = f->fetches[i - 1].keeper;
+    f->fetches[i - 1] = f->fetches[--f->fetch_count];
+    if (keeper) release_page(keeper);
     return SQLITE_OK;
 }
 
@@ -625,6 +634,26 @@ static int vfs_full_pathname(sqlite3_vfs *base, const char *name, int room, char
     return SQLITE_OK;
 }
 
+static void *vfs_dl_open(sqlite3_vfs *base, const char *name) {
+    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    return system->xDlOpen(system, name);
+}
+
+static void vfs_dl_error(sqlite3_vfs *base, int n, char *message) {
+    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    system->xDlError(system, n, message);
+}
+
+static void (*vfs_dl_sym(sqlite3_vfs *base, void *library, const char *symbol))(void) {
+    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    return system->xDlSym(system, library, symbol);
+}
+
+static void vfs_dl_close(sqlite3_vfs *base, void *library) {
+    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    system->xDlClose(system, library);
+}
+
 static int vfs_randomness(sqlite3_vfs *base, int n, char *out) {
     sqlite3_vfs *system = ((mv_vfs *)base)->system;
     return system->xRandomness(system, n, out);
@@ -662,6 +691,10 @@ int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out) {
         .xDelete = vfs_delete,
         .xAccess = vfs_access,
         .xFullPathname = vfs_full_pathname,
+        .xDlOpen = vfs_dl_open,
+        .xDlError = vfs_dl_error,
+        .xDlSym = vfs_dl_sym,
+        .xDlClose = vfs_dl_close,
         .xRandomness = vfs_randomness,
         .xSleep = vfs_sleep,
         .xCurrentTime = vfs_current_time,

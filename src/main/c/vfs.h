@@ -22,7 +22,8 @@ typedef struct mv_vfs mv_vfs;
  * SQLITE_MISUSE if the name is taken, SQLITE_NOMEM. */
 int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out);
 
-/* Takes the name back at once. Connections that are open go on; the memory goes with the last of them. */
+/* Takes the name back at once. Connections that are open go on; the memory goes with the last of them. A connection that was opened
+ * with this vfs but whose main database is no file of it (":memory:", or none) must be closed before. */
 void mv_vfs_unregister(mv_vfs *vfs);
 
 /* The SQLite code (primary or extended) for a store's result. */

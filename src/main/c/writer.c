@@ -121,7 +121,6 @@ bool mv_write_wait(mv_database *db, const void *owner, uint64_t ticket, int64_t 
     while (*at != &self) at = &(*at)->next;
     *at = self.next;
     if (db->successor == &self) db->successor = NULL;
-    if (!served && !db->writer && !db->promised) offer_slot(db); /* the signal may have been for us */
     mv_unlock(&db->mutex);
     mv_cond_destroy(&self.cond);
     return served;
