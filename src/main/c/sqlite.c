@@ -63,3 +63,11 @@
 #endif
 
 #include "sqlite3.c"
+
+/* ---- see engine.h ---- */
+
+#include "engine.h"
+
+void mv_engine_content_replaced(sqlite3 *db) {
+    db->mDbFlags &= ~DBFLAG_EncodingFixed; /* set again with the first row of the schema */
+}

@@ -78,6 +78,19 @@ static mv_result clear_gap(mv_txn *txn, int64_t to) {
     return MV_OK;
 }
 
+/* How many of the n bytes from `from` go into the block where `bytes` goes. */
+static size_t part_of_block(const mv_txn *txn, const void *from, size_t n, const char *bytes, size_t within) {
+    size_t left = n - (size_t)(bytes - (const char *)from), room = mv_table_block_size(&txn->table) - within;
+    return left < room ? left : room;
+}
+
+/* Whether these bytes stand there already. A rollback writes many that do, and must not need memory for them. */
+static bool holds(const mv_txn *txn, uint64_t number, size_t within, const char *bytes, size_t n) {
+    const char *block = mv_table_find(&txn->table, number);
+    int64_t end = (int64_t)(number << txn->table.shift) + (int64_t)(within + n);
+    return block && end <= txn->size && memcmp(block + within, bytes, n) == 0;
+}
+
 mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) {
     mv_table *table = &txn->table;
     if (n == 0) return MV_OK;
@@ -86,22 +99,27 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) 
     if (rc) return rc;
     size_t block_size = mv_table_block_size(table);
     uint64_t first = (uint64_t)offset >> table->shift, last = ((uint64_t)offset + n - 1) >> table->shift;
-    void *block = NULL, *made_before = txn->edit.born.head;
-    for (uint64_t number = first; number <= last; number++) { /* all are acquired before one is changed */
+    const void *made_before = txn->edit.born.head;
+    size_t within = (size_t)offset & (block_size - 1), part;
+    const char *bytes = from;
+    for (uint64_t number = first; number <= last; number++, within = 0, bytes += part) { /* all are acquired before one is changed */
+        part = part_of_block(txn, from, n, bytes, within);
+        if (holds(txn, number, within, bytes, part)) continue;
+        void *block;
         bool whole = first == last && n == block_size;
         rc = mv_table_own(table, &txn->edit, number, !whole, &block);
         if (!rc) continue;
         uint64_t end = mv_table_blocks(table, txn->size);
         while (number-- > first && number >= end) mv_table_clear(table, &txn->edit, number);
-        mv_edit_free_discarded(&txn->edit, made_before);
+        mv_edit_free_discarded(&txn->edit, (void *)made_before);
         return rc;
     }
-    size_t within = (size_t)offset & (block_size - 1);
-    for (size_t done = 0; done < n; within = 0) {
-        size_t part = block_size - within < n - done ? block_size - within : n - done;
-        if (first < last) block = (void *)mv_table_find(table, ((uint64_t)offset + done) >> table->shift);
-        memcpy((char *)block + within, (const char *)from + done, part);
-        done += part;
+    within = (size_t)offset & (block_size - 1);
+    bytes = from;
+    for (uint64_t number = first; number <= last; number++, within = 0, bytes += part) {
+        part = part_of_block(txn, from, n, bytes, within);
+        char *block = (char *)mv_table_find(table, number);
+        if (mv_birth(block) == txn->edit.birth) memcpy(block + within, bytes, part);
     }
     if (offset + (int64_t)n > txn->size) txn->size = offset + (int64_t)n;
     return MV_OK;

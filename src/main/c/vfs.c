@@ -31,7 +31,7 @@
  */
 #include "vfs.h"
 
-#include "sqlite3.h"
+#include "engine.h"
 #include "sync.h"
 
 #include <assert.h>
@@ -74,6 +74,7 @@ typedef struct fetched {
 struct memory_file {
     sqlite3_file base;
     mv_vfs *vfs;           /* all fields but the last group: the thread that uses the connection only */
+    sqlite3 *connection;   /* whose file it is, once SQLite has said so */
     mv_database *db;       /* NULL: a private file, which is all in txn */
     mv_version *pin;       /* while there is a lock */
     mv_txn *txn;           /* what is not published yet */
@@ -199,6 +200,7 @@ static int vfs_sleep(sqlite3_vfs *base, int usec) {
 static int take_slot(memory_file *f) {
     mv_result rc = mv_write_lock(f->db, f);
     if (rc) {
+        if (f->connection && sqlite3_is_interrupted(f->connection)) return SQLITE_INTERRUPT; /* SQLite would wait on */
         refuse(f);
         return mv_sqlite_code(rc);
     }
@@ -232,6 +234,7 @@ static void compare_epoch(memory_file *f) {
     f->cookie_shift = f->shown_cookie + 1 - get4(stored); /* wraps around, as the cookie does */
     f->shown_epoch = mv_version_epoch(f->pin);
     f->stale_cache = true;
+    if (f->connection) mv_engine_content_replaced(f->connection);
 }
 
 /* A lock ends: remember what the pager may have in its cache. */
@@ -510,6 +513,9 @@ static int file_control(sqlite3_file *base, int op, void *arg) {
         return io_code(commit(f));
     case SQLITE_FCNTL_PRAGMA:
         return file_pragma(f, arg);
+    case SQLITE_FCNTL_PDB:
+        f->connection = *(sqlite3 **)arg;
+        return SQLITE_OK;
     case SQLITE_FCNTL_LOCKSTATE:
         *(int *)arg = f->lock;
         return SQLITE_OK;

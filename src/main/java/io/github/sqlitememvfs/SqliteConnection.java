@@ -271,8 +271,8 @@ public final class SqliteConnection implements AutoCloseable {
 
   /**
    * Ends what the connection is running, from another thread and without waiting for it. The interrupted call fails
-   * with {@code SQLITE_INTERRUPT} (9). Has no effect if nothing is running. A call that waits for another writer ends
-   * its wait first, at the latest after the busy timeout.
+   * with {@code SQLITE_INTERRUPT} (9). Has no effect if nothing is running. A call that waits for another writer
+   * notices within a tenth of a second.
    *
    * @throws IllegalStateException if the connection is closed
    */
