@@ -1624,6 +1624,70 @@ static void memory_is_given_back_to_the_system(void) {
     end_store(store);
 }
 
+/* What a load finds just below the limit is what decides: not more, since its runs of blocks are cut down, and after a refusal nothing more is taken. */
+static void a_load_needs_no_more_room_than_it_takes(void) {
+    enum { PAGES = 600, SIZE = PAGES * 4096 };
+    uint8_t *file = calloc(1, SIZE), *got = malloc(SIZE);
+    REQUIRE(file && got);
+    for (size_t i = 0; i < SIZE; i++) file[i] = (uint8_t)(i * 31 >> 3);
+    memset(file, 0, 100);
+    memcpy(file, "SQLite format 3", 16);
+    file[16] = 0x10; /* pages of 4096 bytes */
+    mv_store *store = new_store(0, 0);
+    load_bytes(store, "a", file, SIZE, 4096);
+    uint64_t needs = stats_of(store).bytes;
+    end_store(store);
+    for (uint64_t limit = needs - 8192; limit < needs + 8192; limit += 512) {
+        check_context("limit %llu, needs %llu", (unsigned long long)limit, (unsigned long long)needs);
+        store = new_store(0, limit);
+        mv_load *load;
+        mv_result rc = MV_OK;
+        REQUIRE_EQ(mv_load_begin(store, "a", 1, &load), MV_OK);
+        for (size_t done = 0; done < SIZE && !rc; done += 4096) rc = mv_load_write(load, file + done, 4096);
+        CHECK_EQ(rc, limit < needs ? MV_FULL : MV_OK);
+        if (rc) {
+            CHECK_EQ(mv_load_write(load, file, 1), MV_FULL);
+            CHECK_EQ(mv_load_finish(load), MV_FULL);
+            mv_load_drop(load);
+        } else {
+            CHECK_EQ(mv_load_finish(load), MV_OK);
+            CHECK_EQ(mv_store_publish(store, "a", 1, load, 0), MV_OK);
+            mv_database *db = open_name(store, "a");
+            mv_version *v = mv_database_pin(db);
+            CHECK_EQ(mv_version_read(v, got, SIZE, 0), SIZE);
+            CHECK(!memcmp(file, got, SIZE));
+            mv_version_release(v);
+            mv_database_release(db);
+        }
+        end_store(store);
+    }
+    free(file);
+    free(got);
+}
+
+/* As a rollback does with most pages: it must not need memory for them. */
+static void writing_what_is_there_takes_no_memory(void) {
+    mv_store *store = new_store(0, 0);
+    mv_database *db = open_name(store, "a");
+    write_stamp_committed(db, 1, 40960, 0);
+    mv_version *base = mv_database_pin(db);
+    uint8_t same[40960];
+    CHECK_EQ(mv_version_read(base, same, sizeof same, 0), sizeof same);
+    uint64_t before = stats_of(store).bytes;
+    int owner;
+    mv_txn *txn;
+    REQUIRE_EQ(mv_write_lock(db, &owner), MV_OK);
+    REQUIRE_EQ(mv_txn_begin(db, base, &txn), MV_OK);
+    for (size_t at = 0; at < sizeof same; at += 4096) CHECK_EQ(mv_txn_write(txn, same + at, 4096, (int64_t)at), MV_OK);
+    CHECK_EQ(mv_txn_write(txn, same + 100, 10000, 100), MV_OK);
+    CHECK_EQ(stats_of(store).bytes, before);
+    mv_txn_drop(txn);
+    mv_write_unlock(db, &owner);
+    mv_version_release(base);
+    mv_database_release(db);
+    end_store(store);
+}
+
 /* ---- the writer's slot ------------------------------------------------------------------------------- */
 
 enum { LONG_WAIT = 60 * 1000 * 1000 };
@@ -2724,6 +2788,8 @@ int main(int argc, char **argv) {
     RUN(a_load_can_be_dropped_at_any_time);
     RUN(publishing_replaces_the_content_at_once);
     RUN(a_full_store_refuses_and_recovers);
+    RUN(a_load_needs_no_more_room_than_it_takes);
+    RUN(writing_what_is_there_takes_no_memory);
     RUN(memory_is_given_back_to_the_system);
     RUN(one_owner_at_a_time);
     RUN(nobody_starves);

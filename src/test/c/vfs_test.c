@@ -601,6 +601,98 @@ static void exclusive_locking_mode(void) {
     env_end(&e);
 }
 
+/* The lock, by which the VFS otherwise knows that a transaction has ended, stays. */
+static void exclusive_locking_mode_after_an_error(void) {
+    env e = env_new(0, 2 << 20);
+    sqlite3 *db = open_on(&e, "a");
+    RUN_SQL(db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES(1, 'one')");
+    uint64_t before = env_stats(&e).bytes;
+    RUN_SQL(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=10");
+    const char *fill = "WITH RECURSIVE c(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM c WHERE i<%d) INSERT INTO t SELECT i, randomblob(1000) FROM c";
+    EXPECT_CODE(db, SQLITE_FULL, fill, 5000);
+    EXPECT_TEXT(db, "1", "SELECT count(*) FROM t");
+    RUN_SQL(db, "BEGIN");
+    RUN_SQL(db, fill, 500);
+    RUN_SQL(db, "ROLLBACK");
+    EXPECT_TEXT(db, "1", "SELECT count(*) FROM t");
+    RUN_SQL(db, "INSERT INTO t VALUES(2, 'two')");
+    EXPECT_TEXT(db, "one|two", "SELECT b FROM t");
+    CHECK(env_stats(&e).bytes <= before + 8192); /* nothing is left of the one that failed, nor of the one that was rolled back */
+    integrity(db);
+    sqlite3 *other = open_on(&e, "a");
+    EXPECT_TEXT(other, "2", "SELECT count(*) FROM t");
+    EXPECT_CODE(other, SQLITE_BUSY, "INSERT INTO t VALUES(3, 'three')");
+    close_db(other);
+    close_db(db);
+    env_end(&e);
+}
+
+/* A connection in this mode that has only read keeps its lock, too: nobody else may write then, so that it still can. */
+static void exclusive_locking_mode_of_a_reader(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a"), *other = open_on(&e, "a");
+    RUN_SQL(db, "CREATE TABLE t(a); PRAGMA locking_mode=EXCLUSIVE");
+    EXPECT_TEXT(db, "0", "SELECT count(*) FROM t");
+    EXPECT_CODE(other, SQLITE_BUSY, "INSERT INTO t VALUES(1)");
+    RUN_SQL(db, "INSERT INTO t VALUES(2); PRAGMA locking_mode=NORMAL");
+    EXPECT_TEXT(db, "1", "SELECT count(*) FROM t");
+    RUN_SQL(other, "INSERT INTO t VALUES(3)");
+    close_db(other);
+    close_db(db);
+    env_end(&e);
+}
+
+/* Blocks larger than pages: a commit moves pages that an open cursor points into, to a copy of their block. */
+static void cursors_over_large_blocks_keep_little(void) {
+    env e = env_new(65536, 0);
+    sqlite3 *db = open_on(&e, "a");
+    RUN_SQL(db, "CREATE TABLE u(a INTEGER PRIMARY KEY, b); CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES(1, 0);"
+                "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<3000) INSERT INTO u SELECT i, hex(randomblob(100)) FROM c");
+    sqlite3_stmt *read = prepare(db, "SELECT a FROM u"), *write = prepare(db, "UPDATE t SET b=b+1 WHERE a=1");
+    uint64_t versions = 0;
+    while (sqlite3_step(read) == SQLITE_ROW) {
+        CHECK_EQ(sqlite3_step(write), SQLITE_DONE);
+        CHECK_EQ(sqlite3_reset(write), SQLITE_OK);
+        if (env_stats(&e).versions > versions) versions = env_stats(&e).versions;
+    }
+    CHECK(versions < 10); /* as many as there are levels in a b-tree */
+    CHECK_EQ(sqlite3_finalize(read), SQLITE_OK);
+    CHECK_EQ(sqlite3_finalize(write), SQLITE_OK);
+    CHECK_EQ(env_stats(&e).versions, 1);
+    EXPECT_TEXT(db, "3000", "SELECT b FROM t");
+    close_db(db);
+    env_end(&e);
+}
+
+typedef struct interrupted {
+    sqlite3 *db;
+    atomic_bool done;
+} interrupted;
+
+static void *interrupt_until_done(void *arg) {
+    interrupted *job = arg;
+    while (!atomic_load(&job->done)) sqlite3_interrupt(job->db);
+    return NULL;
+}
+
+static void an_interrupt_ends_the_wait_for_a_writer(void) {
+    env e = env_new(0, 0);
+    sqlite3 *writer = open_on(&e, "a");
+    interrupted job = {.db = open_on(&e, "a")};
+    RUN_SQL(writer, "CREATE TABLE t(a); BEGIN IMMEDIATE");
+    sqlite3_busy_timeout(job.db, 3600000);
+    pthread_t thread;
+    REQUIRE_EQ(pthread_create(&thread, NULL, interrupt_until_done, &job), 0);
+    EXPECT_CODE(job.db, SQLITE_INTERRUPT, "INSERT INTO t VALUES(1)");
+    atomic_store(&job.done, true);
+    pthread_join(thread, NULL);
+    RUN_SQL(writer, "COMMIT");
+    RUN_SQL(job.db, "INSERT INTO t VALUES(1)");
+    close_db(job.db);
+    close_db(writer);
+    env_end(&e);
+}
+
 static void write_ahead_mode_changes_nothing(void) {
     for (int exclusive = 0; exclusive < 2; exclusive++) {
         for (int mode = 0; mode < MODES; mode++) {
@@ -924,6 +1016,86 @@ static void replaced_by_another_page_size(void) {
     close_db(b);
     env_end(&e);
     check_context("%s", "");
+}
+
+/* The bytes of a database that this SQL makes. For sqlite3_free. */
+static uint8_t *made_by(const char *sql, size_t *n) {
+    sqlite3 *db;
+    REQUIRE_EQ(sqlite3_open(":memory:", &db), SQLITE_OK);
+    RUN_SQL(db, "%s", sql);
+    sqlite3_int64 size;
+    uint8_t *bytes = sqlite3_serialize(db, "main", &size, 0);
+    REQUIRE(bytes);
+    close_db(db);
+    *n = (size_t)size;
+    return bytes;
+}
+
+static void replace_by(env *e, const char *name, const char *sql) {
+    size_t n;
+    uint8_t *bytes = made_by(sql, &n);
+    CHECK_EQ(replace(e, name, bytes, n, 0), MV_OK);
+    sqlite3_free(bytes);
+}
+
+static void schema_cookies_at_the_end_of_their_range(void) {
+    env e = env_new(0, 0);
+    replace_by(&e, "a", "CREATE TABLE t(a, b); INSERT INTO t VALUES('a1', 'b1'); PRAGMA schema_version=-1");
+    sqlite3 *db = open_on(&e, "a");
+    EXPECT_TEXT(db, "a1,b1", "SELECT a, b FROM t");
+    replace_by(&e, "a", "CREATE TABLE t(b, a); INSERT INTO t VALUES('b2', 'a2')");
+    EXPECT_TEXT(db, "a2,b2", "SELECT a, b FROM t");
+    replace_by(&e, "a", "CREATE TABLE z(q); CREATE TABLE t(x, b, a); INSERT INTO t VALUES('x3', 'b3', 'a3'); PRAGMA schema_version=0");
+    EXPECT_TEXT(db, "a3,b3", "SELECT a, b FROM t");
+    close_db(db);
+    env_end(&e);
+}
+
+static void replaced_by_another_text_encoding(void) {
+    env e = env_new(0, 0);
+    replace_by(&e, "a", "CREATE TABLE t(a); INSERT INTO t VALUES('one')");
+    sqlite3 *db = open_on(&e, "a");
+    sqlite3_stmt *kept = prepare(db, "SELECT a FROM t");
+    CHECK_EQ(sqlite3_step(kept), SQLITE_ROW);
+    CHECK_EQ(sqlite3_reset(kept), SQLITE_OK);
+    replace_by(&e, "a", "PRAGMA encoding='UTF-16be'; CREATE TABLE t(a); INSERT INTO t VALUES('zwei')");
+    CHECK_EQ(sqlite3_step(kept), SQLITE_ROW);
+    CHECK(!strcmp((const char *)sqlite3_column_text(kept, 0), "zwei"));
+    CHECK_EQ(sqlite3_finalize(kept), SQLITE_OK);
+    EXPECT_TEXT(db, "zwei,UTF-16be", "SELECT a, (SELECT encoding FROM pragma_encoding) FROM t");
+    RUN_SQL(db, "INSERT INTO t VALUES('drei')");
+    replace_by(&e, "a", "CREATE TABLE t(a); INSERT INTO t VALUES('quatre')");
+    EXPECT_TEXT(db, "quatre,UTF-8", "SELECT a, (SELECT encoding FROM pragma_encoding) FROM t");
+    integrity(db);
+    close_db(db);
+    env_end(&e);
+}
+
+/* A backup copies the header, too, which here would ask for a write-ahead log that no one has. */
+static void a_backup_of_a_database_in_wal_mode_can_be_read(void) {
+    env e = env_new(0, 0);
+    size_t n;
+    uint8_t *bytes = made_by("CREATE TABLE t(a); INSERT INTO t VALUES(1), (2)", &n);
+    bytes[18] = bytes[19] = 2;
+    sqlite3 *from, *to = open_on(&e, "a");
+    RUN_SQL(to, "CREATE TABLE old(x)");
+    REQUIRE_EQ(sqlite3_open(":memory:", &from), SQLITE_OK);
+    REQUIRE_EQ(sqlite3_deserialize(from, "main", bytes, (sqlite3_int64)n, (sqlite3_int64)n, SQLITE_DESERIALIZE_FREEONCLOSE), SQLITE_OK);
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+    REQUIRE(backup);
+    int rc = sqlite3_backup_step(backup, -1);
+    CHECK_EQ(sqlite3_backup_finish(backup), rc == SQLITE_DONE ? SQLITE_OK : rc);
+    close_db(from);
+    if (rc == SQLITE_DONE) {
+        EXPECT_TEXT(to, "2", "SELECT count(*) FROM t");
+        sqlite3 *other = open_on(&e, "a");
+        EXPECT_TEXT(other, "2", "SELECT count(*) FROM t");
+        close_db(other);
+        RUN_SQL(to, "INSERT INTO t VALUES(3)");
+        integrity(to);
+    }
+    close_db(to);
+    env_end(&e);
 }
 
 static void replacing_waits_for_a_writer(void) {
@@ -1598,6 +1770,10 @@ int main(int argc, char **argv) {
     RUN(a_stale_reader_cannot_become_writer);
     RUN(a_waiting_writer_is_served);
     RUN(exclusive_locking_mode);
+    RUN(exclusive_locking_mode_after_an_error);
+    RUN(exclusive_locking_mode_of_a_reader);
+    RUN(cursors_over_large_blocks_keep_little);
+    RUN(an_interrupt_ends_the_wait_for_a_writer);
     RUN(write_ahead_mode_changes_nothing);
     RUN(other_pragmas_and_controls);
     RUN(vacuum_with_another_page_size_is_whole);
@@ -1606,6 +1782,9 @@ int main(int argc, char **argv) {
     RUN(a_deleted_database_stays_for_its_connections);
     RUN(replaced_content_is_seen_though_it_looks_the_same);
     RUN(replaced_by_another_page_size);
+    RUN(schema_cookies_at_the_end_of_their_range);
+    RUN(replaced_by_another_text_encoding);
+    RUN(a_backup_of_a_database_in_wal_mode_can_be_read);
     RUN(replacing_waits_for_a_writer);
     RUN(a_fork_is_a_database_of_its_own);
     RUN(a_full_store_rolls_back_and_goes_on);
