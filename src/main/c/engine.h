@@ -4,8 +4,10 @@
 
 #include "sqlite3.h"
 
-/* The content of one of the connection's databases was replaced: its text encoding may be another one, which SQLite
- * otherwise reads once in the life of a connection. Called by whoever uses the connection, before the schema is read. */
-void mv_engine_content_replaced(sqlite3 *db);
+/* The content of a connection's database was replaced, and its text encoding may be another one, which SQLite otherwise reads once in
+ * the life of a connection. Has no effect unless this is the connection's only database, since all of a connection have
+ * the same: SQLite then answers with an error until the connection is opened anew. Called by whoever uses the
+ * connection, before the schema is read. */
+void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 
 #endif

@@ -223,7 +223,7 @@ static void publish_over(mv_database *db, mv_load *load) {
 }
 
 mv_result mv_store_publish(mv_store *store, const char *name, size_t len, mv_load *load, int64_t usec) {
-    int64_t until = mv_now_usec() + usec;
+    int64_t until = mv_deadline(usec);
     load->version->table = load->table;
     load->version->size = load->size;
     for (;;) {

@@ -18,7 +18,7 @@
 #endif
 #ifdef MV_ASAN /* free objects are poisoned, so that the sanitizer sees a use after free within a slab */
 #include <sanitizer/asan_interface.h>
-#define MV_POISON(p, n) ASAN_POISON_MEMORY_REGION(p, n)
+#define MV_POISON(p, n) ASAN_POISON_MEMORY_REGION((char *)(p) + TAIL_BYTES, (n) - TAIL_BYTES) /* the rest may be read, see below */
 #define MV_UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION(p, n)
 #else
 #define MV_POISON(p, n) ((void)(p), (void)(n))
@@ -116,7 +116,7 @@ static mv_slab *make_slab(unsigned cls, bool huge) {
     while (MV_SLAB - capacity * size < TAIL_BYTES) capacity--;
     *slab = (mv_slab){.capacity = (uint32_t)capacity, .cls = (uint8_t)cls};
     while ((size_t)1 << slab->shift < size) slab->shift++;
-    MV_POISON(base, capacity * size);
+    for (size_t i = 0; i < capacity; i++) MV_POISON(base + i * size, size);
     return slab;
 }
 
@@ -182,10 +182,16 @@ void mv_arena_destroy(mv_arena *arena) {
     mv_mutex_destroy(&arena->mutex);
 }
 
+/* How many objects of that size the limit allows for. Under the mutex. */
+static uint64_t room_for(const mv_arena *arena, size_t size) {
+    if (!arena->limit) return UINT64_MAX;
+    return arena->limit > arena->in_use ? (arena->limit - arena->in_use) / size : 0;
+}
+
 mv_result mv_arena_new_run(mv_arena *arena, unsigned cls, size_t want, void **first, size_t *got) {
     size_t size = mv_class_size(cls);
     mv_lock(&arena->mutex);
-    while (!arena->open[cls]) {
+    while (!arena->open[cls] && room_for(arena, size) > 0) {
         bool huge = arena->slabs[cls] > 0;
         mv_unlock(&arena->mutex);
         mv_slab *slab = make_slab(cls, huge);
@@ -196,14 +202,12 @@ mv_result mv_arena_new_run(mv_arena *arena, unsigned cls, size_t want, void **fi
         arena->empty[cls]++;
         open_slab(arena, slab, true);
     }
-    if (arena->limit) {
-        uint64_t room = arena->limit > arena->in_use ? (arena->limit - arena->in_use) / size : 0;
-        if (room == 0) {
-            mv_unlock(&arena->mutex);
-            return MV_FULL;
-        }
-        if (want > room) want = (size_t)room;
+    uint64_t room = room_for(arena, size);
+    if (room == 0) {
+        mv_unlock(&arena->mutex);
+        return MV_FULL;
     }
+    if (want > room) want = (size_t)room;
     mv_slab *slab = arena->open[cls];
     if (slab->used == 0) arena->empty[cls]--;
     *got = take(slab, want, first);

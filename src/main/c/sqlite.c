@@ -68,6 +68,10 @@
 
 #include "engine.h"
 
-void mv_engine_content_replaced(sqlite3 *db) {
+#include <stdbool.h>
+
+void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file) {
+    bool only = db->nDb == 2 && !db->aDb[1].pBt; /* the second is of temporary tables, if there are any */
+    if (!only || sqlite3PagerFile(sqlite3BtreePager(db->aDb[0].pBt)) != file) return;
     db->mDbFlags &= ~DBFLAG_EncodingFixed; /* set again with the first row of the schema */
 }

@@ -114,7 +114,7 @@ void mv_database_release(mv_database *db) {
         db->newest = NULL;
     }
     mv_unlock(&db->mutex);
-    if (last) mv_version_unref(last);
+    if (last) mv_version_unref(last, false);
 }
 
 mv_store *mv_store_new(uint32_t block_size, uint64_t max_bytes) {
@@ -283,7 +283,7 @@ static void add_stats(mv_database *db, mv_stats *out) {
     mv_lock(&db->mutex);
     out->bytes += db->bytes;
     out->blocks += db->blocks;
-    out->versions += db->kept;
+    if (db->name_len > 0) out->versions += db->kept; /* scratch files have no name and no versions to speak of */
     out->pins += db->pins;
     out->forks += db->forks;
     mv_unlock(&db->mutex);

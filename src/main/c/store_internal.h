@@ -71,8 +71,8 @@ struct mv_store {
 mv_version *mv_version_new(mv_database *db, uint64_t number);
 /* Makes v the head of the list. Under the mutex, or with a database that nobody knows yet. */
 void mv_version_link(mv_database *db, mv_version *v);
-/* Gives one reference up that is no pin. */
-void mv_version_unref(mv_version *v);
+/* Gives one reference up: a pin, or the hold that the newest version has. */
+void mv_version_unref(mv_version *v, bool pin);
 /* Makes v the newest; a reference that it has already is a pin. Takes over what the edit made and replaced; if replace, nothing of
  * the old content is in the new. The caller has the writer's slot. */
 void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace);

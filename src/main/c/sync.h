@@ -86,4 +86,11 @@ static inline void mv_wait_until(mv_cond *c, mv_mutex *m, int64_t until) {
 }
 
 #endif
+
+/* The clock's time in so many microseconds, 0 if negative and a century at the most. */
+static inline int64_t mv_deadline(int64_t usec) {
+    const int64_t century = INT64_C(100) * 366 * 86400 * 1000000;
+    return mv_now_usec() + (usec < 0 ? 0 : usec > century ? century : usec);
+}
+
 #endif

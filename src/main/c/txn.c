@@ -8,7 +8,7 @@
 
 struct mv_txn {
     mv_database *db;
-    mv_version *version;      /* what it will become; already has number and epoch */
+    mv_version *version;      /* what it will become; has its number already */
     mv_table table;
     mv_edit edit;
     mv_list discarded;        /* once published: what it had made and does not need */

@@ -63,10 +63,12 @@ static void free_objects(mv_database *db, mv_list list) {
  * without it: the next older version, which may inherit some of the dead objects, is held meanwhile, and nothing younger
  * can reach them. Giving up that hold, and the pin of a fork that has become needless, is the same work again: hence the loop.
  */
-void mv_version_unref(mv_version *v) {
+void mv_version_unref(mv_version *v, bool pin) {
     while (v) {
         mv_database *db = v->db;
         mv_lock(&db->mutex);
+        db->pins -= pin;
+        pin = false;
         if (--v->refs > 0) {
             mv_unlock(&db->mutex);
             return;
@@ -99,12 +101,12 @@ void mv_version_unref(mv_version *v) {
         assert(!last || !older);
         if (origin) {
             mv_lock(&origin->db->mutex);
-            origin->db->pins--;
             origin->db->forks--;
             mv_unlock(&origin->db->mutex);
         }
         if (last) free_database(db);
         assert(!older || !origin); /* those that inherit are the oldest */
+        pin = origin != NULL;
         v = older ? older : origin;
     }
 }
@@ -118,10 +120,7 @@ mv_version *mv_version_hold(mv_version *v) {
 }
 
 void mv_version_release(mv_version *v) {
-    mv_lock(&v->db->mutex);
-    v->db->pins--;
-    mv_unlock(&v->db->mutex);
-    mv_version_unref(v);
+    mv_version_unref(v, true);
 }
 
 mv_version *mv_database_pin(mv_database *db) {
@@ -148,7 +147,7 @@ void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool rep
     db->bytes += edit->born_bytes;
     db->blocks += edit->born_blocks;
     mv_unlock(&db->mutex);
-    mv_version_unref(old);
+    mv_version_unref(old, false);
 }
 
 /* ---- version: reading ------------------------------------------------------------------------------- */

@@ -17,8 +17,13 @@
  * that no other commit comes in between.
  *
  * Rollback. SQLite keeps its journal in its own memory (we report SQLITE_OPEN_MEMORY) and on ROLLBACK writes the old pages
- * back, all of which is dropped with the lock. If that finds no memory SQLite drops its cache, too, and ROLLBACK succeeds. With
- * locking_mode=EXCLUSIVE the lock stays: there, what a transaction left unpublished is dropped when the next one begins.
+ * back, all of which is dropped with the lock. If that finds no memory SQLite drops its cache, too, and ROLLBACK succeeds. A
+ * transaction in which a write was refused is dropped at once, and what SQLite does to roll it back goes the same way.
+ *
+ * locking_mode=EXCLUSIVE would keep a lock for ever: a reader would see one old version, and the end of a transaction could not be
+ * seen. It has no use here, where nobody is in a reader's way, so it is answered with "normal". A connection
+ * whose main database is another VFS's can still set it for an attached one of ours; there, what a
+ * transaction left unpublished is dropped when the next one begins.
  *
  * Replaced content. A pager believes its cache when 16 bytes at offset 24 are what they were, and a connection its schema
  * when the cookie at offset 40 is. Both may be equal by chance in content that has nothing to do with the old. So a file
@@ -81,8 +86,9 @@ struct memory_file {
     int lock;
     bool read_only;
     bool write_follows;    /* SQLite said so: take the slot with the next SHARED lock */
-    bool exclusive;        /* locking_mode: the slot comes with any lock */
+    bool may_wait;         /* if the slot is refused, the busy handler is next */
     bool prepared;         /* a commit has begun, and can no longer fail */
+    mv_result doom;        /* why the transaction must not be committed: a write was refused, and what came before it is gone */
     uint64_t ticket;       /* place in the queue for the slot */
 
     bool shown;            /* the next four are set: */
@@ -97,9 +103,8 @@ struct memory_file {
     size_t fetch_count, fetch_room;
     kept *spare;           /* made with the transaction, so that keeping needs no memory */
     sqlite3_int64 mmap_limit;
-    char journal_mode[9];
 
-    const void *refused_thread; /* under the vfs mutex, as all below; NULL: not in the list */
+    _Atomic(const void *) refused_thread; /* changed under the vfs mutex, as is the next; NULL: not in the list */
     memory_file *refused_next;
 };
 
@@ -201,11 +206,11 @@ static int take_slot(memory_file *f) {
     mv_result rc = mv_write_lock(f->db, f);
     if (rc) {
         if (f->connection && sqlite3_is_interrupted(f->connection)) return SQLITE_INTERRUPT; /* SQLite would wait on */
-        refuse(f);
+        if (f->may_wait) refuse(f);
         return mv_sqlite_code(rc);
     }
     f->ticket = 0;
-    if (f->refused_thread) remove_refused(f); /* a benign peek: only this thread enters the file in the list */
+    if (f->refused_thread) remove_refused(f);
     return SQLITE_OK;
 }
 
@@ -234,7 +239,7 @@ static void compare_epoch(memory_file *f) {
     f->cookie_shift = f->shown_cookie + 1 - get4(stored); /* wraps around, as the cookie does */
     f->shown_epoch = mv_version_epoch(f->pin);
     f->stale_cache = true;
-    if (f->connection) mv_engine_content_replaced(f->connection);
+    if (f->connection) mv_engine_content_replaced(f->connection, &f->base);
 }
 
 /* A lock ends: remember what the pager may have in its cache. */
@@ -301,16 +306,17 @@ static mv_result begin(memory_file *f) {
 }
 
 static mv_result prepare(memory_file *f) {
-    if (!f->txn || f->prepared) return MV_OK;
-    mv_result rc = mv_txn_prepare(f->txn);
+    mv_result rc = f->doom;
+    f->doom = MV_OK;
+    if (rc || !f->txn || f->prepared) return rc;
+    rc = mv_txn_prepare(f->txn);
     f->prepared = !rc;
     return rc;
 }
 
 static mv_result commit(memory_file *f) {
-    if (!f->txn) return MV_OK;
     mv_result rc = prepare(f);
-    if (rc) return rc;
+    if (rc || !f->txn) return rc;
     mv_version *old = f->pin;
     mv_txn *published = f->txn;
     f->pin = mv_txn_publish(published);
@@ -323,10 +329,20 @@ static mv_result commit(memory_file *f) {
 /* Drops what is not published. */
 static void drop(memory_file *f) {
     mv_txn *txn = f->txn;
+    f->doom = MV_OK;
     if (!txn) return;
     f->txn = NULL;
     f->prepared = false;
     let_go(f, NULL, txn);
+}
+
+/* The result of a change of the file. SQLite rolls back a transaction in which one was refused: the memory is better free before that. */
+static int changed(memory_file *f, mv_result rc) {
+    if (rc && f->db) {
+        drop(f);
+        f->doom = rc;
+    }
+    return io_code(rc);
 }
 
 /* ---- file methods, in the order of sqlite3_io_methods ----------------------------------------------- */
@@ -337,6 +353,7 @@ static int file_close(sqlite3_file *base) {
     memory_file *f = (memory_file *)base;
     if (f->db) {
         file_unlock(base, SQLITE_LOCK_NONE);
+        mv_write_unlock(f->db, f); /* a promise of it */
         remove_refused(f);
         mv_database_release(f->db);
     } else {
@@ -371,8 +388,9 @@ static mv_result clear_wal_mode(memory_file *f, const uint8_t *from, int n, int6
     if (offset > WAL_MODE_AT || offset + n < WAL_MODE_AT + 2) return MV_OK;
     const uint8_t *mode = from + (WAL_MODE_AT - offset);
     if (mode[0] != 2 && mode[1] != 2) return MV_OK;
+    const uint8_t cleared[] = {mode[0] == 2 ? 1 : mode[0], mode[1] == 2 ? 1 : mode[1]};
     f->altered = true;
-    return mv_txn_write(f->txn, "\1\1", 2, WAL_MODE_AT);
+    return mv_txn_write(f->txn, cleared, sizeof cleared, WAL_MODE_AT);
 }
 
 static mv_result shift_cookie_back(memory_file *f, const uint8_t *from, int n, int64_t offset) {
@@ -389,7 +407,8 @@ static int file_write(sqlite3_file *base, const void *from, int n, sqlite3_int64
     if (!rc) rc = mv_txn_write(f->txn, from, (size_t)n, offset);
     if (!rc && f->db) rc = clear_wal_mode(f, from, n, offset);
     if (!rc && f->db) rc = shift_cookie_back(f, from, n, offset);
-    return io_code(rc);
+    f->prepared = false;
+    return changed(f, rc);
 }
 
 static int file_truncate(sqlite3_file *base, sqlite3_int64 size) {
@@ -397,7 +416,7 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 size) {
     if (f->db && f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
     mv_result rc = begin(f);
     if (!rc) rc = mv_txn_truncate(f->txn, size);
-    return io_code(rc);
+    return changed(f, rc);
 }
 
 static int file_sync(sqlite3_file *base, int flags) {
@@ -424,13 +443,10 @@ static int file_lock(sqlite3_file *base, int lock) {
     memory_file *f = (memory_file *)base;
     if (!f->db || lock <= f->lock) return SQLITE_OK;
     if (f->lock == SQLITE_LOCK_NONE) {
-        if (f->exclusive && !f->read_only) {
-            int rc = take_slot(f);
-            if (rc) return rc;
-        } else if (f->write_follows && !f->read_only) {
-            mv_write_lock(f->db, f); /* if that fails, RESERVED says so */
-        }
+        bool write_follows = f->write_follows && !f->read_only;
+        f->may_wait = write_follows;
         f->write_follows = false;
+        if (write_follows) mv_write_lock(f->db, f); /* if that fails, RESERVED says so */
         f->pin = mv_database_pin(f->db);
         compare_epoch(f);
         f->lock = SQLITE_LOCK_SHARED;
@@ -440,7 +456,7 @@ static int file_lock(sqlite3_file *base, int lock) {
         if (rc) return rc;
         if (!mv_version_is_newest(f->pin)) {
             mv_write_unlock(f->db, f);
-            refuse(f); /* to try again at once */
+            if (f->may_wait) refuse(f); /* to try again at once */
             return SQLITE_BUSY_SNAPSHOT;
         }
     }
@@ -476,25 +492,16 @@ static bool is(const char *a, const char *b) {
     return a && sqlite3_stricmp(a, b) == 0;
 }
 
-/* Pragmas that must not reach SQLite, or that tell us something. arg: answer, name, value. */
+/* Pragmas that must not reach SQLite, or that tell us something. arg: answer or error, name, value or NULL. */
 static int file_pragma(memory_file *f, char **arg) {
     if (is(arg[1], "experimental_pragma_20251114")) { /* a transaction that will write begins */
         f->write_follows = f->lock == SQLITE_LOCK_NONE;
         drop(f); /* what one that was rolled back, and kept its lock, has left */
         return SQLITE_OK;
     }
-    if (is(arg[1], "locking_mode") && arg[2]) {
-        if (is(arg[2], "exclusive") || is(arg[2], "normal")) f->exclusive = is(arg[2], "exclusive");
-        return SQLITE_NOTFOUND;
-    }
-    if (is(arg[1], "journal_mode") && arg[2]) {
-        static const char *const modes[] = {"delete", "truncate", "persist", "memory", "off"};
-        for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
-            if (is(arg[2], modes[i])) memcpy(f->journal_mode, modes[i], strlen(modes[i]) + 1);
-        if (is(arg[2], "wal")) { /* what it is for, the store does; the mode stays what it was, as SQLite answers where it has no WAL */
-            arg[0] = sqlite3_mprintf("%s", f->journal_mode);
-            return arg[0] ? SQLITE_OK : SQLITE_NOMEM;
-        }
+    if (is(arg[1], "locking_mode") && is(arg[2], "exclusive")) {
+        arg[0] = sqlite3_mprintf("normal");
+        return arg[0] ? SQLITE_OK : SQLITE_NOMEM;
     }
     return SQLITE_NOTFOUND;
 }
@@ -601,7 +608,7 @@ static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file
     memory_file *f = (memory_file *)file;
     mv_result rc;
     if (flags & SQLITE_OPEN_WAL) return SQLITE_CANTOPEN;
-    *f = (memory_file){.vfs = vfs, .journal_mode = "memory"};
+    *f = (memory_file){.vfs = vfs};
     if (flags & SQLITE_OPEN_MAIN_DB) {
         f->read_only = (flags & SQLITE_OPEN_READONLY) != 0;
         rc = mv_store_open(vfs->store, name, strlen(name), (flags & SQLITE_OPEN_CREATE) != 0, &f->db);

@@ -81,10 +81,10 @@ uint64_t mv_write_ticket(mv_database *db) {
 /*
  * A slot that becomes free may be taken at once by a thread that runs, since waking another costs more than a short transaction does.
  * The first sleeper is signalled all the same; if it then finds the slot taken it becomes the
- * successor, to whom the slot goes next. So a running writer gets a few more transactions in, and a sleeper waits for one of them.
+ * successor, to whom the slot goes next. So a running writer gets more transactions in for as long as waking takes.
  */
 bool mv_write_wait(mv_database *db, const void *owner, uint64_t ticket, int64_t usec) {
-    int64_t until = mv_now_usec() + usec, spin_until = 0;
+    int64_t until = mv_deadline(usec), spin_until = 0;
     mv_waiter self = {.owner = owner, .ticket = ticket};
     mv_cond_init(&self.cond);
     mv_lock(&db->mutex);

@@ -221,7 +221,8 @@ static void a_database_is_found_again_by_its_name(void) {
     close_db(db);
     char uri[80];
     snprintf(uri, sizeof uri, "file:a?mode=ro&vfs=%s", e.name);
-    REQUIRE_EQ(sqlite3_open_v2(uri, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, NULL), SQLITE_OK);
+    REQUIRE_EQ(sqlite3_open_v2(uri, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, NULL), SQLITE_OK);
+    sqlite3_extended_result_codes(db, 1);
     EXPECT_TEXT(db, "new", "SELECT x FROM t");
     EXPECT_CODE(db, SQLITE_READONLY, "DELETE FROM t");
     close_db(db);
@@ -564,11 +565,33 @@ static void a_waiting_writer_is_served(void) {
 
 /* ---- exclusive locking, WAL, other pragmas ----------------------------------------------------------- */
 
-static void exclusive_locking_mode(void) {
+static void exclusive_locking_mode_is_not_had(void) {
     env e = env_new(0, 0);
     sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
-    EXPECT_TEXT(a, "exclusive", "PRAGMA locking_mode=EXCLUSIVE");
-    RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+    EXPECT_TEXT(a, "normal", "PRAGMA locking_mode=EXCLUSIVE");
+    RUN_SQL(a, "CREATE TABLE t(x)");
+    RUN_SQL(b, "INSERT INTO t VALUES(1)");
+    EXPECT_TEXT(a, "1", "SELECT x FROM t");
+    EXPECT_TEXT(a, "normal", "PRAGMA locking_mode");
+    close_db(a);
+    close_db(b);
+    env_end(&e);
+}
+
+/* A connection with the database attached, and exclusive locking mode for all it has, about which only the VFS of its main database is asked. */
+static sqlite3 *open_exclusive(env *e, const char *name) {
+    sqlite3 *db;
+    REQUIRE_EQ(sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, NULL), SQLITE_OK);
+    sqlite3_extended_result_codes(db, 1);
+    RUN_SQL(db, "ATTACH 'file:%s?vfs=%s' AS d", name, e->name);
+    EXPECT_TEXT(db, "exclusive", "PRAGMA locking_mode=EXCLUSIVE");
+    return db;
+}
+
+static void exclusive_locking_mode_by_another_way(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_exclusive(&e, "a"), *b = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE d.t(x); INSERT INTO t VALUES(1)");
     EXPECT_TEXT(b, "1", "SELECT x FROM t"); /* readers see each commit all the same */
     for (int i = 2; i < 20; i++) {
         RUN_SQL(a, "UPDATE t SET x=%d", i);
@@ -578,16 +601,16 @@ static void exclusive_locking_mode(void) {
         CHECK_EQ(number(a, "SELECT x FROM t"), i);
         EXPECT_CODE(b, SQLITE_BUSY, "UPDATE t SET x=0");
     }
-    RUN_SQL(a, "VACUUM");
+    RUN_SQL(a, "VACUUM d");
     integrity(a);
     integrity(b);
     CHECK_EQ(env_stats(&e).versions, 1);
-    EXPECT_TEXT(a, "normal", "PRAGMA locking_mode=NORMAL");
+    RUN_SQL(a, "PRAGMA locking_mode=NORMAL");
     EXPECT_TEXT(a, "19", "SELECT x FROM t"); /* gives the lock up */
     RUN_SQL(b, "UPDATE t SET x=50");
     EXPECT_TEXT(a, "50", "SELECT x FROM t");
     for (int mode = 0; mode < MODES; mode++) {
-        RUN_SQL(a, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=%s; UPDATE t SET x=x+1; BEGIN; DELETE FROM t; ROLLBACK; UPDATE t SET x=x+1", journal_modes[mode]);
+        RUN_SQL(a, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA d.journal_mode=%s; UPDATE t SET x=x+1; BEGIN; DELETE FROM t; ROLLBACK; UPDATE t SET x=x+1", journal_modes[mode]);
         EXPECT_CODE(b, SQLITE_BUSY, "UPDATE t SET x=0");
         RUN_SQL(a, "PRAGMA locking_mode=NORMAL; SELECT * FROM t");
         RUN_SQL(b, "UPDATE t SET x=x+1");
@@ -604,10 +627,9 @@ static void exclusive_locking_mode(void) {
 /* The lock, by which the VFS otherwise knows that a transaction has ended, stays. */
 static void exclusive_locking_mode_after_an_error(void) {
     env e = env_new(0, 2 << 20);
-    sqlite3 *db = open_on(&e, "a");
-    RUN_SQL(db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES(1, 'one')");
+    sqlite3 *db = open_exclusive(&e, "a");
+    RUN_SQL(db, "CREATE TABLE d.t(a INTEGER PRIMARY KEY, b); INSERT INTO t VALUES(1, 'one'); PRAGMA d.cache_size=10");
     uint64_t before = env_stats(&e).bytes;
-    RUN_SQL(db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=10");
     const char *fill = "WITH RECURSIVE c(i) AS (SELECT 2 UNION ALL SELECT i+1 FROM c WHERE i<%d) INSERT INTO t SELECT i, randomblob(1000) FROM c";
     EXPECT_CODE(db, SQLITE_FULL, fill, 5000);
     EXPECT_TEXT(db, "1", "SELECT count(*) FROM t");
@@ -622,21 +644,6 @@ static void exclusive_locking_mode_after_an_error(void) {
     sqlite3 *other = open_on(&e, "a");
     EXPECT_TEXT(other, "2", "SELECT count(*) FROM t");
     EXPECT_CODE(other, SQLITE_BUSY, "INSERT INTO t VALUES(3, 'three')");
-    close_db(other);
-    close_db(db);
-    env_end(&e);
-}
-
-/* A connection in this mode that has only read keeps its lock, too: nobody else may write then, so that it still can. */
-static void exclusive_locking_mode_of_a_reader(void) {
-    env e = env_new(0, 0);
-    sqlite3 *db = open_on(&e, "a"), *other = open_on(&e, "a");
-    RUN_SQL(db, "CREATE TABLE t(a); PRAGMA locking_mode=EXCLUSIVE");
-    EXPECT_TEXT(db, "0", "SELECT count(*) FROM t");
-    EXPECT_CODE(other, SQLITE_BUSY, "INSERT INTO t VALUES(1)");
-    RUN_SQL(db, "INSERT INTO t VALUES(2); PRAGMA locking_mode=NORMAL");
-    EXPECT_TEXT(db, "1", "SELECT count(*) FROM t");
-    RUN_SQL(other, "INSERT INTO t VALUES(3)");
     close_db(other);
     close_db(db);
     env_end(&e);
@@ -1067,6 +1074,24 @@ static void replaced_by_another_text_encoding(void) {
     replace_by(&e, "a", "CREATE TABLE t(a); INSERT INTO t VALUES('quatre')");
     EXPECT_TEXT(db, "quatre,UTF-8", "SELECT a, (SELECT encoding FROM pragma_encoding) FROM t");
     integrity(db);
+    close_db(db);
+    env_end(&e);
+}
+
+/* All databases of a connection have the same encoding: an error until it is opened anew, but no text is misread. */
+static void replaced_by_another_text_encoding_beside_an_attached_one(void) {
+    env e = env_new(0, 0);
+    replace_by(&e, "a", "CREATE TABLE t(a); INSERT INTO t VALUES('one')");
+    replace_by(&e, "o", "CREATE TABLE o(a); INSERT INTO o VALUES('other')");
+    sqlite3 *db = open_on(&e, "a");
+    RUN_SQL(db, "ATTACH 'o' AS o");
+    EXPECT_TEXT(db, "one,other", "SELECT t.a, o.a FROM t, o");
+    replace_by(&e, "a", "PRAGMA encoding='UTF-16le'; CREATE TABLE t(a); INSERT INTO t VALUES('zwei')");
+    EXPECT_CODE(db, SQLITE_ERROR, "SELECT a FROM t");
+    EXPECT_CODE(db, SQLITE_ERROR, "INSERT INTO o VALUES('written')");
+    close_db(db);
+    db = open_on(&e, "o");
+    EXPECT_TEXT(db, "other", "SELECT a FROM o");
     close_db(db);
     env_end(&e);
 }
@@ -1769,9 +1794,9 @@ int main(int argc, char **argv) {
     RUN(a_second_writer_is_busy);
     RUN(a_stale_reader_cannot_become_writer);
     RUN(a_waiting_writer_is_served);
-    RUN(exclusive_locking_mode);
+    RUN(exclusive_locking_mode_is_not_had);
+    RUN(exclusive_locking_mode_by_another_way);
     RUN(exclusive_locking_mode_after_an_error);
-    RUN(exclusive_locking_mode_of_a_reader);
     RUN(cursors_over_large_blocks_keep_little);
     RUN(an_interrupt_ends_the_wait_for_a_writer);
     RUN(write_ahead_mode_changes_nothing);
@@ -1784,6 +1809,7 @@ int main(int argc, char **argv) {
     RUN(replaced_by_another_page_size);
     RUN(schema_cookies_at_the_end_of_their_range);
     RUN(replaced_by_another_text_encoding);
+    RUN(replaced_by_another_text_encoding_beside_an_attached_one);
     RUN(a_backup_of_a_database_in_wal_mode_can_be_read);
     RUN(replacing_waits_for_a_writer);
     RUN(a_fork_is_a_database_of_its_own);
