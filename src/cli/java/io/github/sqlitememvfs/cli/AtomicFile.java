@@ -8,21 +8,15 @@ import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Set;
 import java.util.UUID;
 
 /**
  * A file that is there whole or not at all: written beside its target, forced to disk, renamed over it by {@link #commit}. Closed
  * without commit it leaves what was there before. A target that is no regular file (a pipe, a device) is written directly.
  *
- * <p>One thread writes; {@link #abandonAll} may be called by another, when the process is told to stop.
+ * <p>One thread writes and commits. Another may close it at any time, when the process is told to stop: the writer fails then.
  */
 final class AtomicFile implements AutoCloseable {
-  private static final Set<AtomicFile> OPEN = new HashSet<>(); // under the class
-  private static boolean stopping; // under the class
-
   private final Path target;
   private final Path temporary; // null: direct
   private final FileChannel channel;
@@ -59,10 +53,12 @@ final class AtomicFile implements AutoCloseable {
       return new AtomicFile(path, null, FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.APPEND));
     }
     Path target = followLinks(path);
-    AtomicFile file = createTemporary(target);
+    Path temporary = folder(target).resolve(".sqlite-memory-vfs-" + UUID.randomUUID() + ".tmp");
+    FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
+    AtomicFile file = new AtomicFile(target, temporary, channel);
     if (Files.exists(target)) {
       try {
-        Files.setPosixFilePermissions(file.temporary, Files.getPosixFilePermissions(target));
+        Files.setPosixFilePermissions(temporary, Files.getPosixFilePermissions(target));
       } catch (UnsupportedOperationException e) {
         // a file system without them
       } catch (IOException e) {
@@ -71,26 +67,6 @@ final class AtomicFile implements AutoCloseable {
       }
     }
     return file;
-  }
-
-  private static synchronized AtomicFile createTemporary(Path target) throws IOException {
-    if (stopping) {
-      throw new IOException("stopped");
-    }
-    Path temporary = folder(target).resolve(".sqlite-memory-vfs-" + UUID.randomUUID() + ".tmp");
-    FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
-    AtomicFile file = new AtomicFile(target, temporary, channel);
-    OPEN.add(file);
-    return file;
-  }
-
-  private static synchronized void forget(AtomicFile file) {
-    OPEN.remove(file);
-  }
-
-  private static synchronized List<AtomicFile> stop() {
-    stopping = true;
-    return List.copyOf(OPEN);
   }
 
   FileChannel channel() {
@@ -108,7 +84,6 @@ final class AtomicFile implements AutoCloseable {
       channel.force(true);
       channel.close();
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-      forget(this);
       forceFolder();
     }
     done = true;
@@ -120,19 +95,7 @@ final class AtomicFile implements AutoCloseable {
       done = true;
       channel.close();
       if (temporary != null) {
-        forget(this);
-        Files.deleteIfExists(temporary);
-      }
-    }
-  }
-
-  /** Closes all that are not committed, for good: their writers fail, and so do new ones. */
-  static void abandonAll() {
-    for (AtomicFile file : stop()) {
-      try {
-        file.close();
-      } catch (IOException e) {
-        // the process ends; there is nobody to tell
+          Files.deleteIfExists(temporary);
       }
     }
   }

@@ -69,7 +69,7 @@ final class Demo implements Callable<Integer> {
       say("Built in memory: %,d characters of Unicode, as Java %s knows them, and an index of their names",
           rows, System.getProperty("java.version"));
 
-      try (AtomicFile saved = AtomicFile.create(file)) {
+      try (AtomicFile saved = main.interruption().create(file)) {
         vfs.serialize(BUILT, saved.channel());
         saved.commit();
       }

@@ -1,35 +1,34 @@
 package io.github.sqlitememvfs.cli;
 
 import io.github.sqlitememvfs.SqliteConnection;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Ctrl-C and its like: the running SQL is interrupted, files that are not complete are removed, and the JVM ends with its own exit code for
- * the signal. The shutdown hook waits a moment so that the command ends in order.
+ * Ctrl-C and its like: the running SQL is interrupted, files that are not complete are removed, and the JVM ends with its own exit
+ * code for the signal. The shutdown hook waits a moment so that the command ends in order.
  */
 final class Interruption {
   private static final long PATIENCE_SECONDS = 3;
 
   private final CountDownLatch ended = new CountDownLatch(1);
-  private volatile SqliteConnection running;
-  private volatile boolean raised;
+  private final List<AtomicFile> files = new ArrayList<>(); // under this
+  private SqliteConnection running; // under this
+  private boolean raised; // under this
 
   void install() {
-    Runtime.getRuntime().addShutdownHook(new Thread(this::raise, "interruption"));
+    Runtime.getRuntime().addShutdownHook(new Thread(this::shutDown, "interruption"));
   }
 
-  private void raise() {
+  private void shutDown() {
     if (ended.getCount() == 0) {
       return; // an ordinary end
     }
-    raised = true;
-    SqliteConnection connection = running;
-    if (connection != null) {
-      connection.interrupt();
-    }
-    AtomicFile.abandonAll();
-    if (connection != null) {
+    if (raise()) {
       try {
         ended.await(PATIENCE_SECONDS, TimeUnit.SECONDS);
       } catch (InterruptedException e) {
@@ -38,20 +37,50 @@ final class Interruption {
     }
   }
 
+  /** Stops what runs, for good. True if SQL was running, whose thread will notice; one that waits for input will not. */
+  boolean raise() {
+    SqliteConnection connection;
+    List<AtomicFile> open;
+    synchronized (this) {
+      raised = true;
+      connection = running;
+      open = List.copyOf(files);
+    }
+    if (connection != null) {
+      connection.interrupt();
+    }
+    for (AtomicFile file : open) {
+      try {
+        file.close();
+      } catch (IOException e) {
+        // the process ends; there is nobody to tell
+      }
+    }
+    return connection != null;
+  }
+
+  /** A file that is removed at the signal if it is not committed by then. */
+  synchronized AtomicFile create(Path path) throws IOException {
+    check();
+    AtomicFile file = AtomicFile.create(path);
+    files.add(file);
+    return file;
+  }
+
   /** From now on that connection is what has to be interrupted; null: nothing. */
-  void watch(SqliteConnection connection) {
+  synchronized void watch(SqliteConnection connection) {
     running = connection;
     check();
   }
 
   /** Between two statements there is nothing that SQLite could interrupt. */
-  void check() {
+  synchronized void check() {
     if (raised) {
       throw new CliException(CliException.INTERRUPTED, "interrupted");
     }
   }
 
-  boolean raised() {
+  synchronized boolean raised() {
     return raised;
   }
 

@@ -188,6 +188,10 @@ final class Main implements Callable<Integer> {
     return console;
   }
 
+  Interruption interruption() {
+    return interruption;
+  }
+
   @Override
   public Integer call() throws IOException {
     checkOptions();
@@ -298,9 +302,9 @@ final class Main implements Callable<Integer> {
     }
   }
 
-  private static AtomicFile create(String name) {
+  private AtomicFile create(String name) {
     try {
-      return AtomicFile.create(Failures.path(name));
+      return interruption.create(Failures.path(name));
     } catch (IOException e) {
       throw Failures.cannotWrite(name, e);
     }

@@ -32,6 +32,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -500,6 +501,44 @@ class CliTest {
     assertEquals("new", Files.readString(target));
   }
 
+  @Test
+  void anInterruptionStopsTheSqlAndRemovesItsFiles() throws Exception {
+    file("out.db", "old");
+    Interruption interruption = new Interruption();
+    CompletableFuture<Void> started = new CompletableFuture<>();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    OutputStream out = new OutputStream() {
+      @Override
+      public void write(int b) {
+        started.complete(null);
+      }
+    };
+    Console console = new Console(new ByteArrayInputStream(new byte[0]), out, err, () -> false, () -> false);
+    CompletableFuture<Integer> code = CompletableFuture.supplyAsync(() -> Main.run(console, interruption, "-o", path("out.db"),
+        "SELECT 1; WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"));
+    started.join();
+    assertTrue(interruption.raise());
+    assertEquals(130, code.get(1, TimeUnit.MINUTES)); // a hang is a failure
+    assertEquals("", err.toString(UTF_8));
+    assertEquals("old", Files.readString(folder.resolve("out.db")));
+    assertEquals(List.of("in.db", "out.db"), names());
+  }
+
+  @Test
+  void anInterruptedSaveLeavesTheOldFile() throws IOException {
+    Path target = file("target", "old");
+    Interruption interruption = new Interruption();
+    try (AtomicFile file = interruption.create(target)) {
+      file.channel().write(ByteBuffer.wrap("half".getBytes(UTF_8)));
+      assertFalse(interruption.raise());
+      assertThrows(IOException.class, () -> file.channel().write(ByteBuffer.wrap("rest".getBytes(UTF_8))));
+      assertThrows(IOException.class, file::commit);
+    }
+    assertThrows(CliException.class, () -> interruption.create(target));
+    assertEquals("old", Files.readString(target));
+    assertEquals(List.of("in.db", "target"), names());
+  }
+
   // ---- progress ----------------------------------------------------------------------------------------
 
   @Test
@@ -508,6 +547,32 @@ class CliTest {
     assertEquals("1.5 MB of 3.0 MB (50 %), 750.0 kB/s", Progress.line(1_500_000, 3_000_000, 2_000_000_000));
     assertEquals("1.0 GB", Progress.size(999_999_999));
     assertEquals("9.2 EB", Progress.size(Long.MAX_VALUE));
+  }
+
+  @Test
+  void progressIsForTerminalsThatWait() throws Exception {
+    ByteArrayOutputStream shown = new ByteArrayOutputStream();
+    for (boolean terminal : new boolean[] {false, true}) {
+      for (boolean quiet : new boolean[] {true, false}) {
+        CompletableFuture<Void> asked = new CompletableFuture<>();
+        Console console = new Console(null, shown, shown, () -> false, () -> {
+          asked.complete(null);
+          return terminal;
+        });
+        try (Progress progress = Progress.start(console, quiet, "Loading", 200, () -> 100)) {
+          if (!quiet) {
+            asked.join(); // after the delay
+          }
+          while (!quiet && terminal && shown.size() == 0) {
+            Thread.sleep(10);
+          }
+        }
+        String text = shown.toString(UTF_8);
+        assertEquals(!quiet && terminal, text.startsWith("\r\u001b[KLoading 100 bytes of 200 bytes (50 %), "), text);
+        assertEquals(!quiet && terminal, text.endsWith("/s\r\u001b[K"), text);
+        assertEquals(quiet || !terminal, text.isEmpty(), text);
+      }
+    }
   }
 
   // ---- in a process of its own ---------------------------------------------------------------------------
