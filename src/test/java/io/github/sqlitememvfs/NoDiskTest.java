@@ -42,7 +42,7 @@ class NoDiskTest {
         if (spy) {
           Files.write(Path.of(args[0]), small);
         }
-        run(vfs, 60_000);
+        run(vfs, spy ? 10 : 30_000);
         mark(END);
       }
     }

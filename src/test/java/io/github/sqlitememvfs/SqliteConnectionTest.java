@@ -434,19 +434,34 @@ class SqliteConnectionTest {
   }
 
   @Test
-  void exclusiveLockingModeKeepsOtherWritersOutAndFollowsItsOwnCommits() {
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE; CREATE TABLE t(x)");
-    for (int i = 0; i < 10; i++) {
-      connection.execute("INSERT INTO t VALUES (?)", i);
-      assertEquals(i + 1, count());
+  void aWriteThatFailsBeforeItBeginsKeepsNobodyOut() {
+    connection.execute("CREATE TABLE t(x); CREATE TABLE u(x)");
+    try (SqliteConnection other = vfs.open("test", OpenOptions.defaults().busyTimeout(0));
+        SqliteStatement insert = connection.prepare("INSERT INTO t VALUES (1)")) {
+      other.execute("DROP TABLE t");
+      for (int round = 0; round < 3; round++) {
+        assertThrows(SqliteException.class, insert::step);
+        other.execute("INSERT INTO u VALUES (1)");
+        assertThrows(SqliteException.class, () -> connection.execute("INSERT INTO t VALUES (1)"));
+        other.execute("INSERT INTO u VALUES (1)");
+        assertThrows(SqliteException.class, () -> connection.execute("INSERT INTO u SELECT abs(-9223372036854775808)"));
+        other.execute("INSERT INTO u VALUES (1)");
+      }
+      assertEquals(9, Sql.number(connection, "SELECT count(*) FROM u"));
     }
+  }
+
+  @Test
+  void exclusiveLockingModeIsAnsweredWithNormalAndKeepsNobodyOut() {
+    assertEquals("normal", Sql.text(connection, "PRAGMA locking_mode = EXCLUSIVE"));
+    connection.execute("CREATE TABLE t(x)");
     try (SqliteConnection other = vfs.open("test", OpenOptions.defaults().busyTimeout(0))) {
-      assertEquals(10, Sql.number(other, "SELECT count(*) FROM t"));
-      assertThrows(SqliteBusyException.class, () -> other.execute("INSERT INTO t VALUES (1)"));
-      connection.execute("PRAGMA locking_mode = NORMAL");
-      assertEquals(10, count());
-      other.execute("INSERT INTO t VALUES (1)");
-      assertEquals(11, count());
+      for (int i = 0; i < 10; i++) {
+        connection.execute("INSERT INTO t VALUES (1)");
+        other.execute("INSERT INTO t VALUES (1)");
+        assertEquals(2 * i + 2, count());
+        assertEquals(2 * i + 2, Sql.number(other, "SELECT count(*) FROM t"));
+      }
     }
   }
 

@@ -175,8 +175,7 @@ class TutorialTest {
   void streamOut(@TempDir Path folder) throws IOException {
     Path file = folder.resolve("backup.db");
     // tag::stream-out[]
-    try (FileChannel out = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING,
-        StandardOpenOption.WRITE)) {
+    try (FileChannel out = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
       vfs.serialize("shop", out); // files and sockets: without a copy through the Java heap
     }
     // end::stream-out[]
