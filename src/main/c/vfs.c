@@ -54,13 +54,30 @@ typedef struct memory_file memory_file;
 
 struct mv_vfs {
     sqlite3_vfs base;
-    sqlite3_vfs *system;   /* time, randomness, libraries; fixed at creation, as are store and name */
-    mv_store *store;
+    sqlite3_vfs *system;   /* time, randomness, libraries; fixed at creation */
+    mv_store *store;       /* fixed at registration, as is the name */
+    char name[MV_MAX_VFS_NAME + 1];
     mv_mutex mutex;
-    uint64_t refs;         /* open files, and 1 while registered; under mutex, as is: */
-    memory_file *refused;  /* files that did not get the slot, the latest first */
-    char name[];
+    memory_file *refused;  /* files that did not get the slot, the latest first; under mutex */
+    uint64_t refs;         /* open files, and 1 while registered; under the registry's mutex, as all below */
+    bool registered;
+    mv_vfs *retired_next;
 };
+
+/*
+ * SQLite finds a vfs by its name and then calls it, and nothing keeps it from being unregistered in between. So a vfs is
+ * never freed: it retires, refuses to open files, and serves again under another name once many others have retired after it.
+ */
+static struct {
+    mv_vfs *first, *last; /* the longest retired first; under the registry's mutex, as is the count */
+    unsigned count;
+} retired;
+
+#define REST 256 /* how many retire before one of them serves again */
+
+static sqlite3_mutex *registry(void) {
+    return sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_APP1);
+}
 
 /* What must outlive its use by the file; either may be NULL. */
 typedef struct kept {
@@ -131,20 +148,28 @@ static int io_code(mv_result result) {
 
 /* ---- the life of a vfs ------------------------------------------------------------------------------ */
 
-static void hold(mv_vfs *vfs) {
-    mv_lock(&vfs->mutex);
-    vfs->refs++;
-    mv_unlock(&vfs->mutex);
+/* For a file that is to be opened: a database only while the vfs is registered, a journal also for a database that is open since then. */
+static bool hold(mv_vfs *vfs, bool database) {
+    sqlite3_mutex_enter(registry());
+    bool usable = vfs->registered || (!database && vfs->refs > 0);
+    vfs->refs += usable;
+    sqlite3_mutex_leave(registry());
+    return usable;
 }
 
 static void release(mv_vfs *vfs) {
-    mv_lock(&vfs->mutex);
-    bool last = --vfs->refs == 0;
-    mv_unlock(&vfs->mutex);
-    if (!last) return;
-    mv_store_release(vfs->store);
-    mv_mutex_destroy(&vfs->mutex);
-    sqlite3_free(vfs);
+    mv_store *store = NULL;
+    sqlite3_mutex_enter(registry());
+    if (--vfs->refs == 0) {
+        store = vfs->store;
+        vfs->retired_next = NULL;
+        if (retired.last) retired.last->retired_next = vfs;
+        else retired.first = vfs;
+        retired.last = vfs;
+        retired.count++;
+    }
+    sqlite3_mutex_leave(registry());
+    if (store) mv_store_release(store);
 }
 
 /* ---- waiting for the slot --------------------------------------------------------------------------- */
@@ -609,14 +634,17 @@ static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file
     mv_result rc;
     if (flags & SQLITE_OPEN_WAL) return SQLITE_CANTOPEN;
     *f = (memory_file){.vfs = vfs};
+    if (!hold(vfs, flags & SQLITE_OPEN_MAIN_DB)) return SQLITE_CANTOPEN;
     if (flags & SQLITE_OPEN_MAIN_DB) {
         f->read_only = (flags & SQLITE_OPEN_READONLY) != 0;
         rc = mv_store_open(vfs->store, name, strlen(name), (flags & SQLITE_OPEN_CREATE) != 0, &f->db);
     } else {
         rc = mv_store_scratch(vfs->store, &f->txn);
     }
-    if (rc) return mv_sqlite_code(rc);
-    hold(vfs);
+    if (rc) {
+        release(vfs);
+        return mv_sqlite_code(rc);
+    }
     f->base.pMethods = &file_methods;
     if (out_flags) *out_flags = flags | SQLITE_OPEN_MEMORY;
     return SQLITE_OK;
@@ -688,13 +716,10 @@ static int vfs_current_time_int64(sqlite3_vfs *base, sqlite3_int64 *out) {
     return system->xCurrentTimeInt64(system, out);
 }
 
-int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out) {
-    int rc = sqlite3_initialize();
-    if (rc) return rc;
-    mv_vfs *vfs = sqlite3_malloc64(sizeof *vfs + strlen(name) + 1);
-    if (!vfs) return SQLITE_NOMEM;
-    *vfs = (mv_vfs){.system = sqlite3_vfs_find(NULL), .store = store, .refs = 1};
-    memcpy(vfs->name, name, strlen(name) + 1);
+static mv_vfs *new_vfs(void) {
+    mv_vfs *vfs = sqlite3_malloc(sizeof *vfs);
+    if (!vfs) return NULL;
+    *vfs = (mv_vfs){.system = sqlite3_vfs_find(NULL)};
     vfs->base = (sqlite3_vfs){
         .iVersion = 2,
         .szOsFile = sizeof(memory_file),
@@ -715,20 +740,43 @@ int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out) {
         .xCurrentTimeInt64 = vfs_current_time_int64,
     };
     mv_mutex_init(&vfs->mutex);
-    mv_store_hold(store);
-    sqlite3_mutex *mutex = sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_VFS1); /* two who register the same name at once */
-    sqlite3_mutex_enter(mutex);
-    rc = sqlite3_vfs_find(name) ? SQLITE_MISUSE : sqlite3_vfs_register(&vfs->base, 0);
-    sqlite3_mutex_leave(mutex);
-    if (rc) {
-        release(vfs);
-        return rc;
+    return vfs;
+}
+
+/* One that has rested, or a new one. Under the registry's mutex. */
+static mv_vfs *unused_vfs(void) {
+    mv_vfs *vfs = retired.first;
+    if (retired.count <= REST) return new_vfs();
+    retired.first = vfs->retired_next;
+    retired.count--;
+    return vfs;
+}
+
+int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out) {
+    int rc = sqlite3_initialize();
+    if (rc) return rc;
+    if (strlen(name) > MV_MAX_VFS_NAME) return SQLITE_MISUSE;
+    sqlite3_mutex_enter(registry());
+    mv_vfs *vfs = NULL;
+    if (sqlite3_vfs_find(name)) rc = SQLITE_MISUSE;
+    else if (!(vfs = unused_vfs())) rc = SQLITE_NOMEM;
+    if (!rc) {
+        memcpy(vfs->name, name, strlen(name) + 1);
+        vfs->store = store;
+        vfs->refs = 1;
+        vfs->registered = true;
+        mv_store_hold(store);
+        sqlite3_vfs_register(&vfs->base, 0); /* cannot fail once SQLite is initialized */
+        *out = vfs;
     }
-    *out = vfs;
-    return SQLITE_OK;
+    sqlite3_mutex_leave(registry());
+    return rc;
 }
 
 void mv_vfs_unregister(mv_vfs *vfs) {
+    sqlite3_mutex_enter(registry());
     sqlite3_vfs_unregister(&vfs->base);
+    vfs->registered = false;
+    sqlite3_mutex_leave(registry());
     release(vfs);
 }

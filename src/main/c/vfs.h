@@ -6,8 +6,8 @@
  * and made of the same blocks; no name leads to them, since no journal here is ever hot: a transaction that was not
  * committed is dropped by the store.
  *
- * How SQLite's calls map onto the store is in vfs.c. Locks: the vfs mutex (files that were refused the writer's slot) is taken
- * before the store's.
+ * How SQLite's calls map onto the store is in vfs.c. Locks: the registry's mutex (which names there are, and how often each is
+ * used), then a vfs's mutex (files that were refused the writer's slot), then the store's.
  */
 #ifndef MV_VFS_H
 #define MV_VFS_H
@@ -17,13 +17,13 @@
 typedef struct mv_vfs mv_vfs;
 
 #define MV_MAX_NAME 1024 /* bytes of a database's name in UTF-8 */
+#define MV_MAX_VFS_NAME 64
 
 /* Registers the store under that name with the SQLite of this library. Holds the store. Returns an SQLite code:
- * SQLITE_MISUSE if the name is taken, SQLITE_NOMEM. */
+ * SQLITE_MISUSE if the name is taken or too long, SQLITE_NOMEM. */
 int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out);
 
-/* Takes the name back at once. Connections that are open go on; the memory goes with the last of them. A connection that was opened
- * with this vfs but whose main database is no file of it (":memory:", or none) must be closed before. */
+/* Takes the name back at once. Connections that are open go on, and the store is held until the last of them is closed. */
 void mv_vfs_unregister(mv_vfs *vfs);
 
 /* The SQLite code (primary or extended) for a store's result. */

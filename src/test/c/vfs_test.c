@@ -288,7 +288,7 @@ static void vfs_names_are_unique_and_come_free(void) {
     sqlite3 *db = open_on(&e, "a");
     RUN_SQL(db, "CREATE TABLE t(x)");
     mv_vfs_unregister(e.vfs); /* the connection goes on */
-    RUN_SQL(db, "INSERT INTO t VALUES(1)");
+    RUN_SQL(db, "PRAGMA journal_mode=DELETE; INSERT INTO t VALUES(1)");
     EXPECT_TEXT(db, "1", "SELECT x FROM t");
     sqlite3 *none = NULL;
     CHECK_EQ(try_open(&e, "a", SQLITE_OPEN_READWRITE, &none), SQLITE_ERROR);
@@ -300,6 +300,41 @@ static void vfs_names_are_unique_and_come_free(void) {
     close_db(db);
     close_db(other);
     env_end(&e);
+}
+
+typedef struct attacher {
+    sqlite3 *db;
+    atomic_bool done;
+} attacher;
+
+static void *attach_until_done(void *arg) {
+    attacher *job = arg;
+    while (!atomic_load(&job->done)) {
+        if (sqlite3_exec(job->db, "ATTACH 'file:a?vfs=comes-and-goes' AS a", NULL, NULL, NULL)) continue;
+        EXPECT_TEXT(job->db, "0", "SELECT count(*) FROM a.sqlite_schema");
+        RUN_SQL(job->db, "DETACH a");
+    }
+    return NULL;
+}
+
+/* SQLite may still call a vfs that it found just before it was unregistered. */
+static void a_vfs_goes_while_it_is_opened(void) {
+    attacher job = {0};
+    pthread_t thread;
+    REQUIRE_EQ(sqlite3_open_v2(":memory:", &job.db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, NULL), SQLITE_OK);
+    REQUIRE_EQ(pthread_create(&thread, NULL, attach_until_done, &job), 0);
+    for (int i = 0; i < 2000; i++) {
+        mv_store *store = mv_store_new(0, 0);
+        mv_vfs *vfs;
+        REQUIRE(store);
+        REQUIRE_EQ(mv_vfs_register(store, "comes-and-goes", &vfs), SQLITE_OK);
+        mv_vfs_unregister(vfs);
+        mv_store_close(store);
+        mv_store_release(store);
+    }
+    atomic_store(&job.done, true);
+    pthread_join(thread, NULL);
+    close_db(job.db);
 }
 
 /* ---- the matrix -------------------------------------------------------------------------------------- */
@@ -1790,6 +1825,7 @@ int main(int argc, char **argv) {
     RUN(a_database_is_found_again_by_its_name);
     RUN(names_are_any_text);
     RUN(vfs_names_are_unique_and_come_free);
+    RUN(a_vfs_goes_while_it_is_opened);
     RUN(readers_keep_what_they_see);
     RUN(a_second_writer_is_busy);
     RUN(a_stale_reader_cannot_become_writer);
