@@ -21,7 +21,6 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.IllegalBlockingModeException;
 import java.nio.channels.Pipe;
-import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -231,7 +230,7 @@ class DeserializeTest {
   }
 
   /** A channel of the user's own: reads in odd sizes, now and then nothing. */
-  private static final class OddChannel implements ReadableByteChannel {
+  private static final class OddChannel extends UserChannel.Source {
     private final ByteBuffer bytes = ByteBuffer.wrap(DATABASE);
     private final Random random = Seed.random("DeserializeTest");
 
@@ -244,16 +243,6 @@ class DeserializeTest {
       to.put(bytes.duplicate().limit(bytes.position() + n));
       bytes.position(bytes.position() + n);
       return n;
-    }
-
-    @Override
-    public boolean isOpen() {
-      return true;
-    }
-
-    @Override
-    public void close() {
-      throw new AssertionError("not ours to close");
     }
   }
 
@@ -342,7 +331,7 @@ class DeserializeTest {
     });
     assertOldStays(io, () -> vfs.deserialize("old", failing));
 
-    assertOldStays(io, () -> vfs.deserialize("old", new ReadableByteChannel() {
+    assertOldStays(io, () -> vfs.deserialize("old", new UserChannel.Source() {
       private int given;
 
       @Override
@@ -354,15 +343,6 @@ class DeserializeTest {
         to.put(DATABASE, given, n);
         given += n;
         return n;
-      }
-
-      @Override
-      public boolean isOpen() {
-        return true;
-      }
-
-      @Override
-      public void close() {
       }
     }));
 

@@ -24,7 +24,6 @@ import java.nio.channels.NonWritableChannelException;
 import java.nio.channels.Pipe;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
-import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -165,7 +164,7 @@ class SerializeTest {
   }
 
   /** A channel of the user's own: takes odd sizes, now and then nothing. */
-  private static final class OddChannel implements WritableByteChannel {
+  private static final class OddChannel extends UserChannel.Sink {
     final ByteArrayOutputStream taken = new ByteArrayOutputStream();
     final Random random = Seed.random("SerializeTest");
 
@@ -176,16 +175,6 @@ class SerializeTest {
       from.get(part);
       taken.write(part, 0, n);
       return n;
-    }
-
-    @Override
-    public boolean isOpen() {
-      return true;
-    }
-
-    @Override
-    public void close() {
-      throw new AssertionError("not ours to close");
     }
   }
 
@@ -201,7 +190,7 @@ class SerializeTest {
 
   @Test
   void aChannelOfTheUserCannotChangeTheDatabase() throws IOException {
-    vfs.serialize("a", new WritableByteChannel() {
+    vfs.serialize("a", new UserChannel.Sink() {
       @Override
       public int write(ByteBuffer from) {
         int n = from.remaining();
@@ -213,15 +202,6 @@ class SerializeTest {
         from.position(from.limit());
         return n;
       }
-
-      @Override
-      public boolean isOpen() {
-        return true;
-      }
-
-      @Override
-      public void close() {
-      }
     });
     assertArrayEquals(bytes, Sql.bytes(vfs, "a"));
     Sql.assertWhole(vfs, "a");
@@ -230,7 +210,7 @@ class SerializeTest {
   @Test
   void aBufferThatAChannelKeptIsNoWindowOnTheDatabase() throws IOException {
     ByteBuffer[] kept = new ByteBuffer[1];
-    vfs.serialize("a", new WritableByteChannel() {
+    vfs.serialize("a", new UserChannel.Sink() {
       @Override
       public int write(ByteBuffer from) {
         if (kept[0] == null) {
@@ -239,15 +219,6 @@ class SerializeTest {
         int n = from.remaining();
         from.position(from.limit());
         return n;
-      }
-
-      @Override
-      public boolean isOpen() {
-        return true;
-      }
-
-      @Override
-      public void close() {
       }
     });
     connection.execute("UPDATE t SET x = zeroblob(1500000); VACUUM");
@@ -276,19 +247,10 @@ class SerializeTest {
     };
     assertSame(full, assertThrows(IOException.class, () -> vfs.serialize("a", failing)));
     RuntimeException broken = new RuntimeException("broken channel");
-    assertSame(broken, assertThrows(RuntimeException.class, () -> vfs.serialize("a", new WritableByteChannel() {
+    assertSame(broken, assertThrows(RuntimeException.class, () -> vfs.serialize("a", new UserChannel.Sink() {
       @Override
       public int write(ByteBuffer from) {
         throw broken;
-      }
-
-      @Override
-      public boolean isOpen() {
-        return true;
-      }
-
-      @Override
-      public void close() {
       }
     })));
     assertEquals(0, vfs.stats().pins());
