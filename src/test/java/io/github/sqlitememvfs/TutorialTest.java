@@ -5,6 +5,9 @@ import io.github.sqlitememvfs.*;
 import java.io.*;
 import java.nio.file.*;
 // end::round-trip[]
+import static java.nio.file.StandardOpenOption.CREATE;
+import static java.nio.file.StandardOpenOption.TRUNCATE_EXISTING;
+import static java.nio.file.StandardOpenOption.WRITE;
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -175,7 +178,7 @@ class TutorialTest {
   void streamOut(@TempDir Path folder) throws IOException {
     Path file = folder.resolve("backup.db");
     // tag::stream-out[]
-    try (FileChannel out = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+    try (FileChannel out = FileChannel.open(file, CREATE, WRITE, TRUNCATE_EXISTING)) {
       vfs.serialize("shop", out); // files and sockets: without a copy through the Java heap
     }
     // end::stream-out[]
