@@ -7,9 +7,11 @@
 
 #define DB(handle) MV_POINTER(sqlite3, handle)
 
-/* Codes of Native.prepare beside SQLite's. */
+/* Codes of Native.prepare and Native.execute beside SQLite's. */
 #define NO_STATEMENT (-1)
 #define MORE_STATEMENTS (-2)
+#define BODY_ENDED (-3)
+#define PARAMETERS (-4)
 
 /* ---- connection ------------------------------------------------------------------------------------- */
 
@@ -98,6 +100,18 @@ static int compile(sqlite3 *db, const char *sql, const char *end, sqlite3_stmt *
     return sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
 }
 
+/* Where the first statement begins: behind blanks, comments and semicolons. */
+static char *start_of_statement(char *sql, char *end) {
+    for (;;) {
+        while (sql < end && strchr(" \t\r\n\f;", *sql)) sql++;
+        const char *close = sql[0] == '-' && sql[1] == '-' ? "\n" : sql[0] == '/' && sql[1] == '*' ? "*/" : NULL;
+        if (!close) return sql;
+        sql = strstr(sql + 2, close);
+        if (!sql) return end;
+        sql += strlen(close);
+    }
+}
+
 /* Where the first statement of some SQL ends that cannot be compiled: SQLite says only how far it came. */
 static const char *end_of_statement(char *sql, char *end) {
     char *semicolon = sql;
@@ -119,20 +133,27 @@ static int run_to_end(sqlite3_stmt *stmt) {
     return final ? final : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray out) {
+/* Runs a statement of a script. */
+static int run_one(sqlite3 *db, sqlite3_stmt *stmt, bool in_body) {
+    if (in_body && sqlite3_get_autocommit(db)) return sqlite3_finalize(stmt), BODY_ENDED;
+    if (sqlite3_bind_parameter_count(stmt)) return sqlite3_finalize(stmt), PARAMETERS;
+    return run_to_end(stmt);
+}
+
+static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in_body, jintArray out) {
     (void)c;
     mv_text text;
     mv_text_get(env, sql, &text);
     if (!text.bytes) return SQLITE_NOMEM;
-    char *start = text.bytes, *end = text.bytes + text.n;
+    char *end = text.bytes + text.n, *start = start_of_statement(text.bytes, end);
     const char *tail;
     int rc = SQLITE_OK;
     while (rc == SQLITE_OK && start < end) {
         sqlite3_stmt *stmt;
         rc = compile(DB(db), start, end, &stmt, &tail);
         if (rc != SQLITE_OK) tail = end_of_statement(start, end);
-        else if (stmt) rc = run_to_end(stmt);
-        if (rc == SQLITE_OK) start = text.bytes + (tail - text.bytes);
+        else if (stmt) rc = run_one(DB(db), stmt, in_body);
+        if (rc == SQLITE_OK) start = start_of_statement(text.bytes + (tail - text.bytes), end);
     }
     if (rc != SQLITE_OK) {
         jint range[] = { (jint)(start - text.bytes), (jint)(tail - text.bytes) };
@@ -190,7 +211,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(lastInsertRowId, "(J)J"),
     MV_NATIVE(autocommit, "(J)Z"),
     MV_NATIVE(errorMessage, "(JI[I)[B"),
-    MV_NATIVE(execute, "(J[B[I)I"),
+    MV_NATIVE(execute, "(J[BZ[I)I"),
     MV_NATIVE(prepare, "(J[B[I)J"),
 };
 

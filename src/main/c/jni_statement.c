@@ -12,6 +12,8 @@
 
 #define STMT(handle) MV_POINTER(sqlite3_stmt, handle)
 
+#define BODY_ENDED (-3) /* Native.step, beside SQLite's codes */
+
 #define ROW_HEADER 16
 #define ROW_ELSEWHERE (-1)
 #define ROW_MAX_VALUE 1024
@@ -39,11 +41,15 @@ static jlong address(JNIEnv *env, jclass c, jobject buffer) {
     return MV_HANDLE((*env)->GetDirectBufferAddress(env, buffer));
 }
 
-/* Puts the bytes of a text or blob behind the columns, if they are short and there is room. Texts are UTF-8, whatever the database's encoding is. */
+/* Puts the bytes of a text or blob behind the columns, if they are short and there is room. Texts are UTF-8, whatever the database's
+ * encoding is, and only then is their length known; a blob's length comes first, since asking for the bytes makes those of a zeroblob. */
 static void put_bytes(sqlite3_stmt *stmt, int i, row_column *column, char *row, int64_t *used, int64_t capacity) {
-    const void *bytes = column->type == SQLITE_TEXT ? sqlite3_column_text(stmt, i) : sqlite3_column_blob(stmt, i);
+    bool text = column->type == SQLITE_TEXT;
+    const void *bytes = text ? sqlite3_column_text(stmt, i) : NULL;
     int n = sqlite3_column_bytes(stmt, i);
-    if (n > ROW_MAX_VALUE || n > capacity - *used || (!bytes && (n || column->type == SQLITE_TEXT))) {
+    bool fits = n <= ROW_MAX_VALUE && n <= capacity - *used;
+    if (fits && !text) bytes = sqlite3_column_blob(stmt, i);
+    if (!fits || (!bytes && (n || text))) {
         column->length = ROW_ELSEWHERE;
         return;
     }
@@ -74,8 +80,9 @@ static void put_row(sqlite3_stmt *stmt, char *row, int64_t capacity) {
     }
 }
 
-static jint step(JNIEnv *env, jclass c, jlong stmt, jlong row, jint capacity) {
+static jint step(JNIEnv *env, jclass c, jlong stmt, jboolean in_body, jlong row, jint capacity) {
     (void)env, (void)c;
+    if (in_body && sqlite3_get_autocommit(sqlite3_db_handle(STMT(stmt)))) return BODY_ENDED;
     int rc = sqlite3_step(STMT(stmt));
     if (rc == SQLITE_ROW && row) put_row(STMT(stmt), MV_POINTER(char, row), capacity);
     return rc;
@@ -223,7 +230,7 @@ static jbyteArray columnBlob(JNIEnv *env, jclass c, jlong stmt, jint i, jintArra
 static const JNINativeMethod methods[] = {
     MV_NATIVE(finalizeStatement, "(J)V"),
     MV_NATIVE(address, "(Ljava/nio/ByteBuffer;)J"),
-    MV_NATIVE(step, "(JJI)I"),
+    MV_NATIVE(step, "(JZJI)I"),
     MV_NATIVE_AS(row, put_row_again, "(JJI)V"),
     MV_NATIVE(reset, "(J)V"),
     MV_NATIVE(clearBindings, "(J)V"),

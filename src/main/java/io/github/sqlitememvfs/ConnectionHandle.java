@@ -119,6 +119,7 @@ final class ConnectionHandle {
   String begin() {
     enter();
     try {
+      checkBody();
       String savepoint = null;
       if (inTransaction()) {
         savepoint = "sqlitememvfs_" + (depth + 1);
@@ -142,6 +143,9 @@ final class ConnectionHandle {
       if (address == 0) {
         throw new IllegalStateException("connection to database " + Text.quote(database) + " of " + store.name
             + " was closed during the transaction, which was rolled back");
+      }
+      if (!inTransaction()) {
+        throw bodyEndedException();
       }
       try {
         run(savepoint == null ? "COMMIT" : "RELEASE " + savepoint);
@@ -167,13 +171,43 @@ final class ConnectionHandle {
     }
   }
 
+  /**
+   * Rolls back. After an interrupt everything fails, this too, for as long as a statement is on a row: then those are
+   * ended. What still cannot be done alone is done with more: the whole transaction, or the whole connection, goes.
+   */
   private void rollbackLocked(String savepoint, Throwable cause) {
+    if (!inTransaction()) { // SQLite, or the body, has ended it
+      return;
+    }
+    String rollback = savepoint == null ? "ROLLBACK" : "ROLLBACK TO " + savepoint + "; RELEASE " + savepoint;
     try {
-      if (inTransaction()) { // else SQLite, or the body, has rolled back
-        run(savepoint == null ? "ROLLBACK" : "ROLLBACK TO " + savepoint + "; RELEASE " + savepoint);
-      }
+      run(rollback);
+      return;
     } catch (RuntimeException | Error e) {
-      cause.addSuppressed(e);
+      if (tryWithoutInterrupt(rollback, cause) || (savepoint != null && tryWithoutInterrupt("ROLLBACK", cause))) {
+        return;
+      }
+    }
+    if (inTransaction()) {
+      closeLocked();
+    }
+  }
+
+  /** Runs that while nobody can interrupt, and after what was interrupted. False: an error, which is added. */
+  private boolean tryWithoutInterrupt(String sql, Throwable cause) {
+    synchronized (interruptMonitor) {
+      for (StatementHandle s = statements; s != null; s = s.next) {
+        s.interrupt();
+      }
+      try {
+        run(sql);
+        return true;
+      } catch (RuntimeException | Error e) {
+        if (e != cause) {
+          cause.addSuppressed(e);
+        }
+        return false;
+      }
     }
   }
 
@@ -200,11 +234,35 @@ final class ConnectionHandle {
     return !Native.autocommit(address);
   }
 
+  /** Whether the calling thread is in a transaction body. */
+  boolean inBody() {
+    return depth > 0;
+  }
+
+  /** Throws if the calling thread is in a transaction body whose transaction has ended. */
+  private void checkBody() {
+    if (inBody() && !inTransaction()) {
+      throw bodyEndedException();
+    }
+  }
+
+  IllegalStateException bodyEndedException() {
+    return new IllegalStateException("the transaction on database " + Text.quote(database) + " of " + store.name
+        + " has ended before its body: SQLite rolled it back because of an error, or the body executed COMMIT or ROLLBACK");
+  }
+
   /** Runs a script. */
   void execute(byte[] script) {
     out[0] = 0;
     out[1] = script.length;
-    int code = Native.execute(address, script, out);
+    int code = Native.execute(address, script, inBody(), out);
+    if (code == Native.BODY_ENDED) {
+      throw bodyEndedException();
+    }
+    if (code == Native.PARAMETERS) {
+      throw new IllegalArgumentException("a statement of the script has parameters, and a script has no values for them:"
+          + " execute it alone, with its values");
+    }
     if (code != SqliteCodes.OK) {
       throw error(code, null, script, out[0], out[1]);
     }

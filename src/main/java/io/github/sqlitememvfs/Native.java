@@ -37,6 +37,12 @@ final class Native {
   /** {@link #prepare}: the SQL holds more than one statement. */
   static final int MORE_STATEMENTS = -2;
 
+  /** {@link #execute}, {@link #step}: nothing was run, since the body's transaction has ended. */
+  static final int BODY_ENDED = -3;
+
+  /** {@link #execute}: the statement has parameters, and was not run. */
+  static final int PARAMETERS = -4;
+
   /**
    * A row as {@link #step} leaves it in memory, in native byte order: an int with the number of columns (negative if
    * the memory was too small for {@code ROW_COLUMN} bytes for each), then from {@code ROW_HEADER} on for each column
@@ -157,8 +163,11 @@ final class Native {
    */
   static native byte[] errorMessage(long connection, int code, int[] out);
 
-  /** Runs all statements. out[0], out[1]: start and end of the statement that failed. */
-  static native int execute(long connection, byte[] sql, int[] out);
+  /**
+   * Runs all statements; inBody: as long as a transaction is open. out[0], out[1]: start and end of the statement that
+   * failed. SQLite's code, BODY_ENDED or PARAMETERS.
+   */
+  static native int execute(long connection, byte[] sql, boolean inBody, int[] out);
 
   /** out[0]: SQLite's code, NO_STATEMENT or MORE_STATEMENTS. Zero unless that is OK. */
   static native long prepare(long connection, byte[] sql, int[] out);
@@ -170,8 +179,11 @@ final class Native {
   /** Address of a direct buffer. */
   static native long address(ByteBuffer buffer);
 
-  /** ROW, DONE or an error. For ROW, the row is left in memory of that capacity if the address is not zero. */
-  static native int step(long statement, long row, int capacity);
+  /**
+   * ROW, DONE or an error; inBody: BODY_ENDED if no transaction is open. For ROW, the row is left in memory of that
+   * capacity if the address is not zero.
+   */
+  static native int step(long statement, boolean inBody, long row, int capacity);
 
   /** Leaves the current row in memory once more. */
   static native void row(long statement, long row, int capacity);

@@ -6,6 +6,7 @@ final class SqliteCodes {
   static final int BUSY = 5;
   static final int LOCKED = 6;
   static final int NOMEM = 7;
+  static final int INTERRUPT = 9;
   static final int CORRUPT = 11;
   static final int FULL = 13;
   static final int CANTOPEN = 14;

@@ -36,13 +36,15 @@ public final class SqliteConnection implements AutoCloseable {
 
   /**
    * Runs a script of any number of statements, separated by semicolons. Rows that they give are dropped. The first
-   * error ends it; what ran before stays, unless a transaction was open.
+   * error ends it; what ran before stays, and so does a transaction that is open, for the caller to commit or to roll
+   * back.
    *
    * @param script the SQL; empty is fine
    * @throws SqliteException if a statement fails; its {@link SqliteException#sql sql} is that statement alone
    * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
    * @throws SqliteFullException if the limit of bytes is reached
-   * @throws IllegalArgumentException if the SQL has a NUL or a lone surrogate
+   * @throws IllegalArgumentException if the SQL has a NUL or a lone surrogate, or a statement has parameters, which
+   *     would have no values; it ends the script like an error
    * @throws IllegalStateException if the connection is closed
    */
   public void execute(String script) {
@@ -156,6 +158,16 @@ public final class SqliteConnection implements AutoCloseable {
    * SQL, it is a savepoint: only the inner work is rolled back, and the outer can go on if it catches what was
    * thrown.
    *
+   * <p>Nothing runs in the work outside the transaction. SQLite rolls back all of it after some errors: the limit of
+   * bytes or memory reached, a write interrupted, {@code ON CONFLICT ROLLBACK}, {@code RAISE(ROLLBACK)}. If the work
+   * catches the exception and goes on, whatever it executes is an {@link IllegalStateException}, transactions in it
+   * too, and so is its return. The same goes for work that executes {@code COMMIT} or {@code ROLLBACK} itself, which it
+   * should not: that statement is done, and those after it fail.
+   *
+   * <p>When this method returns or throws, its transaction is not open any more. For that, the roll-back after an {@link
+   * #interrupt} also ends the connection's statements that are on a row. (If SQLite should be unable to roll back even
+   * then, the connection is closed.)
+   *
    * <p>Until the work is done, other threads that use the connection wait. The work may close the connection or the
    * {@link MemoryVfs}, which rolls back.
    *
@@ -164,7 +176,8 @@ public final class SqliteConnection implements AutoCloseable {
    * @throws E if the work threw it; an error of the roll-back is added to it as suppressed
    * @throws SqliteException if the transaction cannot be begun or committed; it is rolled back
    * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
-   * @throws IllegalStateException if the connection is closed, or was closed by the time that the work returned
+   * @throws IllegalStateException if the connection is closed, or if it was closed, or the transaction had ended, by the
+   *     time that the work returned
    */
   public <E extends Exception> void transaction(TransactionBody<E> body) throws E {
     if (body == null) {
@@ -186,7 +199,8 @@ public final class SqliteConnection implements AutoCloseable {
    * @throws E if the work threw it; an error of the roll-back is added to it as suppressed
    * @throws SqliteException if the transaction cannot be begun or committed; it is rolled back
    * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
-   * @throws IllegalStateException if the connection is closed, or was closed by the time that the work returned
+   * @throws IllegalStateException if the connection is closed, or if it was closed, or the transaction had ended, by the
+   *     time that the work returned
    */
   public <T, E extends Exception> T transactionWithResult(TransactionWork<T, E> work) throws E {
     if (work == null) {
@@ -271,8 +285,11 @@ public final class SqliteConnection implements AutoCloseable {
 
   /**
    * Ends what the connection is running, from another thread and without waiting for it. The interrupted call fails
-   * with {@code SQLITE_INTERRUPT} (9). Has no effect if nothing is running. A call that waits for another writer
-   * notices within a tenth of a second.
+   * with {@code SQLITE_INTERRUPT} (9). A call that waits for another writer notices within a tenth of a second.
+   *
+   * <p>A statement that is on a row counts as running, between its steps too: all that the connection executes from
+   * then on fails, until each statement that is on a row was stepped, reset or closed. If there is none, and no call is
+   * running, it has no effect.
    *
    * @throws IllegalStateException if the connection is closed
    */

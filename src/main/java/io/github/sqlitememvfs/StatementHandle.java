@@ -34,6 +34,9 @@ final class StatementHandle {
   /** Whether it was run to its end, or to an error, and must be reset before parameters can be bound. */
   boolean ended;
 
+  /** Whether it was ended on a row, which the next step has to say. */
+  private boolean interrupted;
+
   StatementHandle(ConnectionHandle connection, String sql, long address) {
     this.connection = connection;
     this.sql = sql;
@@ -43,10 +46,14 @@ final class StatementHandle {
   /** Runs it to its next row. False: there is none. */
   boolean step() {
     onRow = false;
+    if (interrupted) {
+      interrupted = false;
+      throw SqliteException.of(SqliteCodes.INTERRUPT, "interrupted", sql, -1);
+    }
     if (row == null && Native.columnCount(address) > 0) {
       useRow(connection.takeRow(0));
     }
-    int code = Native.step(address, rowAddress, row == null ? 0 : row.capacity());
+    int code = Native.step(address, connection.inBody(), rowAddress, row == null ? 0 : row.capacity());
     if (code == SqliteCodes.ROW) {
       ended = false;
       columns = row == null ? -1 : row.getInt(0);
@@ -60,7 +67,7 @@ final class StatementHandle {
     if (code == SqliteCodes.DONE) {
       return false;
     }
-    SqliteException e = connection.error(code, sql, null);
+    RuntimeException e = code == Native.BODY_ENDED ? connection.bodyEndedException() : connection.error(code, sql, null);
     Native.reset(address);
     throw e;
   }
@@ -97,10 +104,20 @@ final class StatementHandle {
     }
   }
 
+  /** Ends it if it is on a row: its next step fails, as one that was interrupted. */
+  void interrupt() {
+    if (onRow) {
+      reset();
+      ended = true;
+      interrupted = true;
+    }
+  }
+
   /** Back to before the first row. */
   void reset() {
     onRow = false;
     ended = false;
+    interrupted = false;
     Native.reset(address);
   }
 

@@ -13,6 +13,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -58,6 +59,13 @@ class SqliteConnectionTest {
         () -> connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1); INSERT INTO missing VALUES (2); INSERT INTO t VALUES (3)"));
     assertTrue(e.getMessage().contains("missing"), e.getMessage());
     assertEquals("INSERT INTO missing VALUES (2)", e.sql().replace(";", "").trim());
+    assertEquals(1, count());
+  }
+
+  @Test
+  void aScriptHasNoValuesForParameters() {
+    connection.execute("CREATE TABLE t(x)");
+    assertThrows(IllegalArgumentException.class, () -> connection.execute("INSERT INTO t VALUES (1); INSERT INTO t VALUES (?)"));
     assertEquals(1, count());
   }
 
@@ -274,11 +282,7 @@ class SqliteConnectionTest {
   void aBodyThatEndedTheTransactionItselfDoesNoHarm() {
     connection.execute("CREATE TABLE t(x)");
     // What SQLite rolls back on its own, or the user does, cannot be committed; nothing may stay open.
-    try {
-      connection.transaction(c -> c.execute("INSERT INTO t VALUES (1); ROLLBACK"));
-    } catch (SqliteException alsoFine) {
-      assertFalse(connection.inTransaction());
-    }
+    assertThrows(IllegalStateException.class, () -> connection.transaction(c -> c.execute("INSERT INTO t VALUES (1); ROLLBACK")));
     assertFalse(connection.inTransaction());
     assertEquals(0, count());
     IOException e = assertThrows(IOException.class, () -> connection.transaction(c -> {
@@ -294,6 +298,90 @@ class SqliteConnectionTest {
     assertFalse(connection.inTransaction());
     connection.transaction(c -> c.execute("INSERT INTO t VALUES (2)"));
     assertEquals(1, count());
+  }
+
+  /** Ways to end the transaction in its body; in each, x = 1 was inserted. */
+  private static final List<TransactionBody<RuntimeException>> ENDS = List.of(
+      c -> assertThrows(SqliteConstraintException.class, () -> c.execute("INSERT OR ROLLBACK INTO t VALUES (1)")),
+      c -> assertThrows(SqliteConstraintException.class, () -> c.execute("INSERT OR ROLLBACK INTO t VALUES (?)", 1)),
+      c -> assertThrows(SqliteConstraintException.class, () -> c.transaction(d -> d.execute("INSERT OR ROLLBACK INTO t VALUES (1)"))),
+      c -> c.execute("ROLLBACK"),
+      c -> c.execute("ROLLBACK", new Object[0]),
+      c -> assertThrows(IllegalStateException.class, () -> c.transaction(d -> d.execute("ROLLBACK; -- and no more"))),
+      c -> assertThrows(IllegalStateException.class, () -> c.execute("ROLLBACK; BEGIN; INSERT INTO t VALUES (2)")),
+      c -> assertThrows(IllegalStateException.class, () -> c.execute("ROLLBACK; INSERT INTO t VALUES (2)")));
+
+  @Test
+  void nothingRunsInABodyWhoseTransactionHasEnded() {
+    connection.execute("CREATE TABLE t(x UNIQUE); CREATE TABLE u(x); INSERT INTO u VALUES (1), (2)");
+    for (TransactionBody<RuntimeException> end : ENDS) {
+      try (SqliteStatement insert = connection.prepare("INSERT INTO t VALUES (3)");
+          SqliteStatement select = connection.prepare("SELECT x FROM u")) {
+        IllegalStateException e = assertThrows(IllegalStateException.class, () -> connection.transaction(c -> {
+          c.execute("INSERT INTO t VALUES (1)");
+          assertTrue(select.step());
+          end.run(c);
+          assertFalse(c.inTransaction());
+          for (Executable call : List.<Executable>of(() -> c.execute("INSERT INTO t VALUES (3)"), () -> c.execute("INSERT INTO t VALUES (?)", 3),
+              insert::step, select::step, () -> c.execute("BEGIN"), () -> c.execute("BEGIN", new Object[0]), () -> c.execute("SELECT 1"),
+              () -> c.transaction(d -> d.execute("INSERT INTO t VALUES (3)")))) {
+            String message = assertThrows(IllegalStateException.class, call).getMessage();
+            assertTrue(message.contains("rolled it back") && message.contains("test"), message);
+          }
+        }));
+        assertTrue(e.getMessage().contains("rolled it back"), e.getMessage());
+        assertFalse(connection.inTransaction());
+        assertEquals(0, count());
+        assertTrue(select.step());
+        connection.transaction(c -> assertFalse(insert.step()));
+        assertEquals(1, connection.execute("DELETE FROM t", new Object[0]));
+      }
+    }
+    assertThrows(IllegalStateException.class, () -> connection.transaction(c -> c.execute("INSERT INTO t VALUES (1); COMMIT")));
+    assertEquals(1, count(), "a body can commit, though it should not");
+    connection.execute("BEGIN; COMMIT; INSERT INTO t VALUES (2)"); // outside a body all is as in SQLite
+    assertEquals(2, count());
+  }
+
+  @Test
+  void anInterruptLeavesNoTransactionOpen() {
+    connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1), (2), (3)");
+    try (SqliteStatement open = connection.prepare("SELECT x FROM t");
+        SqliteConnection other = vfs.open("test", OpenOptions.defaults().busyTimeout(0))) {
+      List<TransactionBody<RuntimeException>> bodies = List.of(
+          SqliteConnection::interrupt, // the COMMIT fails
+          c -> {
+            c.interrupt();
+            c.execute("INSERT INTO t VALUES (5)");
+          },
+          c -> c.transaction(d -> d.interrupt()));
+      for (TransactionBody<RuntimeException> body : bodies) {
+        assertTrue(open.step());
+        SqliteException e = assertThrows(SqliteException.class, () -> connection.transaction(c -> {
+          c.execute("INSERT INTO t VALUES (4)");
+          body.run(c);
+        }));
+        assertEquals(INTERRUPT, e.code());
+        assertEquals(0, e.getSuppressed().length);
+        assertFalse(connection.inTransaction());
+        assertThrows(IllegalStateException.class, () -> open.getLong(0));
+        e = assertThrows(SqliteException.class, open::step);
+        assertEquals(INTERRUPT, e.code(), "its rows do not begin anew without a word");
+        other.execute("INSERT INTO t VALUES (6); DELETE FROM t WHERE x = 6");
+        assertEquals(3, count());
+      }
+      // Only the inner one, and what it did, is gone.
+      assertTrue(open.step());
+      connection.transaction(c -> {
+        c.execute("INSERT INTO t VALUES (4)");
+        assertThrows(SqliteException.class, () -> c.transaction(d -> {
+          d.execute("INSERT INTO t VALUES (5)");
+          d.interrupt();
+        }));
+        assertTrue(c.inTransaction());
+      });
+      assertEquals(4, count());
+    }
   }
 
   @Test
@@ -510,6 +598,20 @@ class SqliteConnectionTest {
     connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
     connection.interrupt();
     assertEquals(1, count());
+  }
+
+  @Test
+  void anInterruptLastsForAsLongAsAStatementIsOnARow() {
+    connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+    try (SqliteStatement s = connection.prepare("SELECT x FROM t")) {
+      assertTrue(s.step());
+      connection.interrupt();
+      for (int i = 0; i < 2; i++) {
+        assertEquals(INTERRUPT, assertThrows(SqliteException.class, () -> connection.execute("INSERT INTO t VALUES (2)")).code());
+      }
+      s.reset();
+      assertEquals(1, count());
+    }
   }
 
   @Test

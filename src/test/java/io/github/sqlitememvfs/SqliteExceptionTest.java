@@ -98,6 +98,19 @@ class SqliteExceptionTest {
     assertEquals(offset, e.errorOffset());
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {";;", " ; ;\n", "/* ; */ ;", "-- a; comment\n;", "/* 😀 */;/**/--;\n\t;"})
+  void blankStatementsBeforeTheOneThatFailsAreNotPartOfIt(String blank) {
+    for (String before : List.of("", "SELECT 1;")) {
+      SqliteException e = assertThrows(SqliteException.class, () -> connection.execute(before + blank + "SELEKT 2;" + blank + "SELECT 3"));
+      assertEquals("SELEKT 2;", e.sql());
+      assertEquals(0, e.errorOffset());
+      e = assertThrows(SqliteException.class, () -> connection.execute(before + blank + "SELECT abs(-9223372036854775808)" + blank));
+      assertTrue(e.sql().startsWith("SELECT abs(-9223372036854775808)"), e.sql());
+      connection.execute(before + blank);
+    }
+  }
+
   @Test
   void errorsWithoutAPlaceHaveNoOffset() {
     connection.execute("CREATE TABLE t(x UNIQUE); INSERT INTO t VALUES (1)");

@@ -9,9 +9,12 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Date;
@@ -408,6 +411,27 @@ class SqliteStatementTest {
     }
     assertThrows(IllegalArgumentException.class, () -> connection.execute("SELECT 1", 1));
     assertThrows(IllegalArgumentException.class, () -> connection.query("SELECT ?"));
+  }
+
+  @Test
+  void bytesThatAreNotAskedForAreNotMade() throws IOException {
+    Path status = Path.of("/proc/self/status");
+    if (!Files.exists(status)) {
+      return; // not Linux: nothing to measure with
+    }
+    // Of a constant SQLite itself would make the bytes.
+    try (SqliteStatement s = connection.prepare("SELECT zeroblob(400000000 + 0 * random()), 1")) {
+      long before = residentKilobytes(status);
+      assertTrue(s.step());
+      assertEquals(1, s.getLong(1));
+      long more = residentKilobytes(status) - before;
+      assertTrue(more < 200_000, more + " kB");
+    }
+  }
+
+  private static long residentKilobytes(Path status) throws IOException {
+    String line = Files.readAllLines(status).stream().filter(l -> l.startsWith("VmRSS:")).findFirst().orElseThrow();
+    return Long.parseLong(line.replaceAll("[^0-9]", ""));
   }
 
   @Test
