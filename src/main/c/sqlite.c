@@ -29,6 +29,7 @@
 #define SQLITE_LIKE_DOESNT_MATCH_BLOBS          /* LIKE skips blobs instead of reading them as text; recommended, and faster */
 #define SQLITE_STRICT_SUBTYPE 1                 /* a function that gives a subtype without having said so is an error: JSON stays exact */
 #define SQLITE_USE_URI 0                        /* a name is a name; open passes SQLITE_OPEN_URI where it means a URI */
+#define SQLITE_MAX_SCHEMA_RETRY 1000            /* compile a statement again when the schema has changed, 50 times by default: content may be replaced fast */
 #define SQLITE_MAX_ATTACHED 125                 /* databases are cheap here, so let a query join many (the largest value there is) */
 
 /* What a database from elsewhere may need. */
