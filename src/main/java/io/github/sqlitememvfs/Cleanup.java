@@ -4,6 +4,7 @@ import java.lang.ref.PhantomReference;
 import java.lang.ref.ReferenceQueue;
 import java.util.HashSet;
 import java.util.Set;
+import java.util.concurrent.ThreadFactory;
 
 /**
  * Gives back what forgotten objects hold, once the garbage collector has found them.
@@ -24,6 +25,9 @@ final class Cleanup extends PhantomReference<Object> {
 
   private static Thread thread;
 
+  /** Tests have threads that do not start. */
+  static ThreadFactory threads = task -> new Thread(null, task, "sqlite-memory-vfs cleanup");
+
   /** Never set. */
   private static volatile Object nothing;
 
@@ -34,17 +38,21 @@ final class Cleanup extends PhantomReference<Object> {
     this.action = action;
   }
 
-  /** Has the action run after the object was forgotten, unless {@link #cancel} is called before. */
+  /**
+   * Has the action run after the object was forgotten, unless {@link #cancel} is called before. If that cannot be, for
+   * want of memory or threads, it throws, and another call may have more luck.
+   */
   static Cleanup register(Object object, Runnable action) {
     Cleanup cleanup = new Cleanup(object, action);
     synchronized (WATCHED) {
-      WATCHED.add(cleanup);
       if (thread == null) {
-        thread = new Thread(null, Cleanup::run, "sqlite-memory-vfs cleanup");
-        thread.setDaemon(true);
-        thread.setContextClassLoader(null);
-        thread.start();
+        Thread starting = threads.newThread(Cleanup::run);
+        starting.setDaemon(true);
+        starting.setContextClassLoader(null);
+        starting.start();
+        thread = starting;
       }
+      WATCHED.add(cleanup);
     }
     return cleanup;
   }

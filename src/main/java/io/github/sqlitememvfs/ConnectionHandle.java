@@ -286,7 +286,13 @@ final class ConnectionHandle {
     if (code != SqliteCodes.OK) {
       throw error(code, sql, utf8);
     }
-    StatementHandle handle = new StatementHandle(this, sql, statement);
+    StatementHandle handle;
+    try {
+      handle = new StatementHandle(this, sql, statement);
+    } catch (Throwable e) { // no memory for it
+      Native.finalizeStatement(statement);
+      throw e;
+    }
     handle.next = statements;
     if (statements != null) {
       statements.previous = handle;

@@ -1,6 +1,5 @@
 package io.github.sqlitememvfs;
 
-import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
@@ -34,10 +33,6 @@ final class Load implements AutoCloseable {
 
   /** Reads a stream to its end. */
   void readFrom(InputStream in) throws IOException {
-    if (in.getClass() == FileInputStream.class) { // a subclass may give other bytes than its channel
-      readFrom(((FileInputStream) in).getChannel());
-      return;
-    }
     byte[] buffer = new byte[Transfer.BUFFER_BYTES];
     while (true) {
       int n = in.read(buffer, 0, buffer.length);
@@ -56,7 +51,7 @@ final class Load implements AutoCloseable {
     }
   }
 
-  /** Reads a channel to its end. */
+  /** Reads a channel to its end. What it put is where the buffer's position is, whatever it returns. */
   void readFrom(ReadableByteChannel in) throws IOException {
     Transfer.checkBlocking(in);
     boolean direct = Transfer.isOfPlatform(in);
@@ -67,23 +62,23 @@ final class Load implements AutoCloseable {
       // Straight into the block's memory if there is enough of it in one piece, and the channel cannot keep the buffer.
       ByteBuffer space = direct ? space() : null;
       if (space != null) {
-        int n = in.read(space);
-        if (n < 0) {
+        boolean ended = in.read(space) < 0;
+        check(Native.loadFilled(address, space.position()));
+        if (ended) {
           return;
         }
-        check(Native.loadFilled(address, n));
-        patience.moved(n, in);
+        patience.moved(space.position(), in);
       } else {
         if (buffer == null) {
           buffer = ByteBuffer.allocateDirect(Transfer.BUFFER_BYTES);
         }
         buffer.clear();
-        int n = in.read(buffer);
-        if (n < 0) {
+        boolean ended = in.read(buffer) < 0;
+        check(Native.loadWriteDirect(address, buffer, 0, buffer.position()));
+        if (ended) {
           return;
         }
-        check(Native.loadWriteDirect(address, buffer, 0, n));
-        patience.moved(n, in);
+        patience.moved(buffer.position(), in);
       }
     }
   }

@@ -15,7 +15,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
 
 /**
- * A place in memory where SQLite databases live: a virtual file system, for SQLite, that never touches a disk.
+ * A place in memory where SQLite databases live: a virtual file system, for SQLite, that never touches a disk. (SQL
+ * can: in {@code ATTACH} and {@code VACUUM INTO} it may name SQLite's own, as in {@code 'file:/tmp/x?vfs=unix'}.)
  *
  * <pre>{@code
  * try (MemoryVfs vfs = MemoryVfs.create()) {
@@ -199,7 +200,12 @@ public final class MemoryVfs implements AutoCloseable {
           handle = StoreHandle.create("memory-" + COUNTER.incrementAndGet(), blockSize, maxBytes);
         } while (handle == null); // somebody gave that name to one of his own
       }
-      return new MemoryVfs(handle, busyTimeout);
+      try {
+        return new MemoryVfs(handle, busyTimeout);
+      } catch (Throwable e) { // no memory for it
+        handle.close();
+        throw e;
+      }
     }
   }
 
@@ -296,8 +302,8 @@ public final class MemoryVfs implements AutoCloseable {
    * <p>A database in WAL mode becomes one in rollback mode; every other byte stays. An empty stream makes an empty
    * database.
    *
-   * <p>The stream is read to its end and stays open. The channel of a {@link java.io.FileInputStream} is used, so
-   * that an interrupt of the thread ends the read. Whatever goes wrong, the old content stays.
+   * <p>The stream is read to its end and stays open. Whatever goes wrong, the old content stays. The stream of a file
+   * is read like any other; its channel would save a copy through the Java heap.
    *
    * @param database its name
    * @param in where the bytes come from
@@ -316,7 +322,8 @@ public final class MemoryVfs implements AutoCloseable {
 
   /**
    * The same, from a channel. From a channel of the platform, such as a file's or a socket's, the bytes go without a
-   * copy through the Java heap. It is read from its current position to its end and stays open.
+   * copy through the Java heap. It is read from its current position to its end and stays open, unless the thread is
+   * interrupted: that closes the platform's channels, with a {@link java.nio.channels.ClosedByInterruptException}.
    *
    * @param database its name
    * @param in where the bytes come from, in blocking mode
@@ -393,8 +400,8 @@ public final class MemoryVfs implements AutoCloseable {
 
   /**
    * Writes the newest committed version of a database to a stream, which stays open and is not flushed. Writers go on
-   * meanwhile, and are not seen. For a {@link java.io.FileOutputStream} its channel is used, so that an interrupt of
-   * the thread ends the write.
+   * meanwhile, and are not seen. The stream of a file is written like any other; its channel would save a copy through
+   * the Java heap.
    *
    * @param database its name
    * @param out where to
@@ -415,8 +422,10 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Writes the newest committed version of a database to a channel, at its current position; it stays open. To
-   * channels of the platform, such as files and sockets, the bytes go without a copy through the Java heap.
+   * Writes the newest committed version of a database to a channel, at its current position; it stays open, unless the
+   * thread is interrupted: that closes the platform's channels, with a {@link
+   * java.nio.channels.ClosedByInterruptException}. To those, such as files and sockets, the bytes go without a copy
+   * through the Java heap.
    *
    * @param database its name
    * @param out where to, in blocking mode
@@ -440,8 +449,9 @@ public final class MemoryVfs implements AutoCloseable {
   /**
    * The version of a database that is the newest now, as arrays. Every iterator gives the same bytes, from the start.
    *
-   * <p>The version is kept in memory until what is returned, and its iterators, are forgotten, or this is closed.
-   * Where it matters when that is, use a {@link #snapshot}.
+   * <p>The version is kept in memory until the garbage collector finds what is returned, and its iterators,
+   * forgotten, or this is closed: the end of an iterator gives nothing back, since another one may follow. {@link
+   * #serialize(String)} gives it back at the end of the stream, and a {@link #snapshot} when it is closed.
    *
    * @param database its name
    * @return the chunks: new arrays, none of them empty, none for an empty database

@@ -4,12 +4,13 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.nio.file.Paths;
-import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -126,7 +127,7 @@ final class NativeLibrary {
       Files.createDirectories(path);
       deleteStale(path);
       file = Files.createTempFile(path, PREFIX, suffix());
-      Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
+      copy(in, file);
       what = resource + " extracted to " + file;
       System.load(file.toString());
       return true;
@@ -139,6 +140,16 @@ final class NativeLibrary {
       return false;
     } finally {
       delete(file);
+    }
+  }
+
+  /** Writes into the file that is there, whose permissions let nobody else write or read it. */
+  static void copy(InputStream in, Path file) throws IOException {
+    try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.WRITE)) {
+      byte[] buffer = new byte[Transfer.BUFFER_BYTES];
+      for (int n; (n = in.read(buffer)) >= 0; ) {
+        out.write(buffer, 0, n);
+      }
     }
   }
 

@@ -95,8 +95,7 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Writes all bytes to a stream, which stays open and is not flushed. For a {@link java.io.FileOutputStream} its
-   * channel is used.
+   * Writes all bytes to a stream, which stays open and is not flushed.
    *
    * @param out where to
    * @throws IOException if the stream throws it
@@ -108,8 +107,9 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Writes all bytes to a channel, at its current position; it stays open. To channels of the platform, such as files
-   * and sockets, the bytes go without a copy through the Java heap.
+   * Writes all bytes to a channel, at its current position; it stays open, unless the thread is interrupted: that
+   * closes the platform's channels, with a {@link java.nio.channels.ClosedByInterruptException}. To those, such as
+   * files and sockets, the bytes go without a copy through the Java heap.
    *
    * @param out where to, in blocking mode
    * @throws IOException if the channel throws it

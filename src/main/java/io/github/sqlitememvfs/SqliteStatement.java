@@ -336,14 +336,11 @@ public final class SqliteStatement implements AutoCloseable {
   /**
    * Sets all parameters to NULL.
    *
-   * @throws IllegalStateException if the statement is closed
+   * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
    */
   public void clearBindings() {
-    enter();
+    enterToBind();
     try {
-      if (statement.ended) {
-        statement.reset();
-      }
       Native.clearBindings(statement.address);
     } finally {
       exit();

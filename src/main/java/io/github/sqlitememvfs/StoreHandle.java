@@ -52,14 +52,21 @@ final class StoreHandle {
 
   /** A new store, registered under that name. Null: the name is taken. */
   static StoreHandle create(String name, int blockSize, long maxBytes) {
+    byte[] ascii = name.getBytes(US_ASCII);
+    int[] out = new int[1];
     long store = Native.storeNew(blockSize, maxBytes);
     if (store == 0) {
       throw SqliteException.of(SqliteCodes.NOMEM, "no memory for a MemoryVfs");
     }
-    int[] out = new int[1];
-    long vfs = Native.vfsRegister(store, name.getBytes(US_ASCII), out);
+    long vfs = Native.vfsRegister(store, ascii, out);
     if (vfs != 0) {
-      return new StoreHandle(name, maxBytes, store, vfs);
+      try {
+        return new StoreHandle(name, maxBytes, store, vfs);
+      } catch (Throwable e) { // no memory for it
+        Native.vfsUnregister(vfs);
+        Native.storeRelease(store);
+        throw e;
+      }
     }
     Native.storeRelease(store);
     if (out[0] == SqliteCodes.MISUSE) {
@@ -106,10 +113,10 @@ final class StoreHandle {
 
   /** Opens a connection; flags: SQLite's. */
   ConnectionHandle open(String database, byte[] uri, int flags, boolean readOnly, int busyTimeout) {
+    long[] out = new long[1];
     opening.readLock().lock();
     try {
       checkOpen();
-      long[] out = new long[1];
       int code = Native.open(uri, name.getBytes(US_ASCII), flags, out);
       long connection = out[0];
       if (code == SqliteCodes.OK) {
@@ -118,9 +125,6 @@ final class StoreHandle {
       if (code != SqliteCodes.OK) {
         int[] details = new int[2];
         String message = Text.decode(Native.errorMessage(connection, code, details));
-        if (connection != 0) {
-          Native.closeConnection(connection);
-        }
         throw SqliteException.of(details[0], "cannot open database " + Text.quote(database) + " of " + name + ": " + message);
       }
       ConnectionHandle handle = new ConnectionHandle(this, database, readOnly, connection);
@@ -128,6 +132,11 @@ final class StoreHandle {
         connections.add(handle);
       }
       return handle;
+    } catch (Throwable e) { // SQLite's, or no memory for it
+      if (out[0] != 0) {
+        Native.closeConnection(out[0]);
+      }
+      throw e;
     } finally {
       opening.readLock().unlock();
     }
@@ -142,15 +151,17 @@ final class StoreHandle {
       if (version == 0) {
         throw error(store, out[0], database);
       }
-      PinHandle pin = new PinHandle(this, what, version);
-      synchronized (this) {
-        if (!closed) {
+      try {
+        PinHandle pin = new PinHandle(this, what, version);
+        synchronized (this) {
+          checkOpen();
           pins.add(pin);
-          return pin;
         }
+        return pin;
+      } catch (Throwable e) { // closed, or no memory for it
+        Native.versionRelease(version);
+        throw e;
       }
-      Native.versionRelease(version);
-      throw closedException();
     } finally {
       release();
     }

@@ -1,8 +1,8 @@
 package io.github.sqlitememvfs;
 
-import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channel;
 import java.nio.channels.IllegalBlockingModeException;
@@ -50,19 +50,16 @@ final class Transfer {
 
   /**
    * Whether the class comes with the platform: then it does not keep a buffer, which others could use after its
-   * memory has gone.
+   * memory has gone. The loader alone does not tell: proxies and agents can have the platform's.
    */
   static boolean isOfPlatform(Channel channel) {
-    ClassLoader loader = channel.getClass().getClassLoader();
-    return loader == null || loader == Object.class.getClassLoader();
+    Class<?> type = channel.getClass();
+    boolean named = type.getName().startsWith("sun.nio.ch.") || type.getName().startsWith("java.nio.");
+    return named && type.getClassLoader() == Object.class.getClassLoader() && !Proxy.isProxyClass(type);
   }
 
   /** Writes the whole version to a stream. Throws if the pin is closed, also half-way. */
   static void write(PinHandle pin, OutputStream out) throws IOException {
-    if (out.getClass() == FileOutputStream.class) { // a subclass may want to see the bytes
-      write(pin, ((FileOutputStream) out).getChannel());
-      return;
-    }
     write(pin, 0, out);
   }
 
@@ -77,7 +74,10 @@ final class Transfer {
     }
   }
 
-  /** Writes the whole version to a channel. Throws if the pin is closed, also half-way. */
+  /**
+   * Writes the whole version to a channel. Throws if the pin is closed, also half-way. What the channel took is where
+   * the buffer's position is, whatever it returns.
+   */
   static void write(PinHandle pin, WritableByteChannel out) throws IOException {
     checkBlocking(out);
     pin.checkOpen();
@@ -100,7 +100,12 @@ final class Transfer {
           bytes = direct ? buffer : buffer.asReadOnlyBuffer();
         }
         while (bytes.hasRemaining()) {
-          int n = out.write(bytes);
+          int before = bytes.position();
+          out.write(bytes);
+          int n = bytes.position() - before;
+          if (n < 0) {
+            throw new IOException("channel " + out.getClass().getName() + " moved the buffer's position back");
+          }
           offset += n;
           patience.moved(n, out);
         }

@@ -1,5 +1,6 @@
 package io.github.sqlitememvfs;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -10,6 +11,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.lang.ref.WeakReference;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
@@ -18,6 +20,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
@@ -162,6 +165,52 @@ class CleanupTest {
         v.snapshot("d").newInputStream().read();
       }
     }
+  }
+
+  /** Runs in a JVM of its own, in which no clean-up thread has been started. */
+  public static final class NoThreads {
+    private NoThreads() {}
+
+    public static void main(String[] args) throws Exception {
+      ThreadFactory working = Cleanup.threads;
+      Cleanup.threads = task -> new Thread() {
+        @Override
+        public void start() {
+          throw new OutOfMemoryError("unable to create native thread");
+        }
+      };
+      for (int i = 0; i < 2; i++) {
+        try {
+          MemoryVfs.builder().name("n").build();
+          throw new AssertionError("built without clean-up");
+        } catch (OutOfMemoryError expected) {
+          continue;
+        }
+      }
+      Cleanup.threads = working;
+      build();
+      eventually("the forgotten one is closed, and its name free", () -> {
+        try {
+          build();
+          return true;
+        } catch (IllegalArgumentException e) {
+          return false;
+        }
+      });
+      System.out.print("fine");
+    }
+
+    private static void build() {
+      MemoryVfs.builder().name("n").build();
+    }
+  }
+
+  @Test
+  void aThreadThatCannotBeStartedSpoilsNothing() throws Exception {
+    Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
+        System.getProperty("java.class.path"), NoThreads.class.getName()).redirectErrorStream(true).start();
+    assertEquals("fine", new String(process.getInputStream().readAllBytes(), UTF_8));
+    assertEquals(0, process.waitFor());
   }
 
   // ---- closed while in use ----

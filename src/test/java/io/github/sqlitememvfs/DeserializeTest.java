@@ -14,6 +14,7 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
+import java.lang.reflect.Proxy;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
@@ -21,11 +22,13 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.channels.IllegalBlockingModeException;
 import java.nio.channels.Pipe;
+import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.DriverManager;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
@@ -252,6 +255,69 @@ class DeserializeTest {
     assertIsIn("a");
     vfs.deserialize("b", Channels.newChannel(new ByteArrayInputStream(DATABASE)));
     assertIsIn("b");
+  }
+
+  /** Puts all it has, in parts, and returns another number. */
+  private static final class LyingChannel extends UserChannel.Source {
+    private final ByteBuffer bytes = ByteBuffer.wrap(DATABASE);
+    private final int lie;
+
+    LyingChannel(int lie) {
+      this.lie = lie;
+    }
+
+    @Override
+    public int read(ByteBuffer to) {
+      if (!bytes.hasRemaining()) {
+        return -1;
+      }
+      int n = Math.min(Math.min(to.remaining(), bytes.remaining()), 1000);
+      to.put(bytes.duplicate().limit(bytes.position() + n));
+      bytes.position(bytes.position() + n);
+      return lie;
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0, 1, 1024, 1_000_000_000})
+  void whatCountsIsWhatAChannelPutNotWhatItReturns(int lie) throws IOException {
+    vfs.deserialize("a", new LyingChannel(lie));
+    assertIsIn("a");
+  }
+
+  /** A proxy has the platform's class loader, but it gives the buffer to anybody. */
+  @Test
+  void aBufferThatAProxyKeptIsNoWindowOnTheDatabase() throws IOException {
+    List<ByteBuffer> kept = new ArrayList<>();
+    ReadableByteChannel odd = new OddChannel();
+    ReadableByteChannel proxy = (ReadableByteChannel) Proxy.newProxyInstance(null, new Class<?>[] {ReadableByteChannel.class}, (p, method, args) -> {
+      if (method.getName().equals("read")) {
+        kept.add(((ByteBuffer) args[0]).duplicate());
+      }
+      return method.invoke(odd, args);
+    });
+    vfs.deserialize("a", proxy);
+    for (ByteBuffer buffer : kept) {
+      for (int i = 0; i < buffer.limit(); i++) {
+        buffer.put(i, (byte) 1);
+      }
+    }
+    assertIsIn("a");
+  }
+
+  @Test
+  void anInterruptedThreadReadsAFilesStreamAndItStaysOpen(@TempDir Path folder) throws IOException {
+    Path file = Files.write(folder.resolve("a.db"), DATABASE);
+    try (FileInputStream in = new FileInputStream(file.toFile())) {
+      Thread.currentThread().interrupt();
+      try {
+        vfs.deserialize("a", in);
+      } finally {
+        assertTrue(Thread.interrupted());
+      }
+      assertEquals(-1, in.read());
+    }
+    assertIsIn("a");
   }
 
   @ParameterizedTest

@@ -1,11 +1,13 @@
 package io.github.sqlitememvfs;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayInputStream;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
@@ -14,6 +16,8 @@ import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -50,6 +54,21 @@ class NativeLibraryTest {
     assertWorks(out);
     try (Stream<Path> left = Files.list(named)) {
       assertEquals(0, left.count(), "the file is deleted once it is loaded");
+    }
+  }
+
+  /** A new file in its place would have the permissions of any new file. */
+  @Test
+  void extractsIntoTheFileThatOnlyTheUserCanUse() throws Exception {
+    Path file = Files.createTempFile(folder, "a", ".so");
+    Object before = Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+    byte[] bytes = new byte[300_000];
+    Arrays.fill(bytes, (byte) 7);
+    NativeLibrary.copy(new ByteArrayInputStream(bytes), file);
+    assertArrayEquals(bytes, Files.readAllBytes(file));
+    assertEquals(before, Files.readAttributes(file, BasicFileAttributes.class).fileKey());
+    if (Files.getFileStore(file).supportsFileAttributeView("posix")) {
+      assertEquals("rw-------", PosixFilePermissions.toString(Files.getPosixFilePermissions(file)));
     }
   }
 

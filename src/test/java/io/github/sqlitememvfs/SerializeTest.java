@@ -35,7 +35,10 @@ import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Databases on their way out: all sinks, and that nobody is disturbed. */
 class SerializeTest {
@@ -186,6 +189,55 @@ class SerializeTest {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     vfs.serialize("a", Channels.newChannel(out));
     assertArrayEquals(bytes, out.toByteArray());
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {-1, 0, 5, 1_000_000_000})
+  @Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
+  void whatCountsIsWhatAChannelTookNotWhatItReturns(int lie) throws IOException {
+    ByteArrayOutputStream taken = new ByteArrayOutputStream();
+    vfs.serialize("a", new UserChannel.Sink() {
+      @Override
+      public int write(ByteBuffer from) {
+        byte[] part = new byte[Math.min(from.remaining(), 10_000)];
+        from.get(part);
+        taken.write(part, 0, part.length);
+        assertTrue(taken.size() <= bytes.length, "written more than once");
+        return lie;
+      }
+    });
+    assertArrayEquals(bytes, taken.toByteArray());
+  }
+
+  @Test
+  void aChannelThatGoesBackIsRefused() {
+    assertThrows(IOException.class, () -> vfs.serialize("a", new UserChannel.Sink() {
+      private boolean second;
+
+      @Override
+      public int write(ByteBuffer from) {
+        from.position(second ? 0 : 10_000);
+        second = true;
+        return 0;
+      }
+    }));
+  }
+
+  @Test
+  void anInterruptedThreadWritesAFilesStreamAndItStaysOpen(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("a.db");
+    try (FileOutputStream out = new FileOutputStream(file.toFile())) {
+      Thread.currentThread().interrupt();
+      try (Snapshot snapshot = vfs.snapshot("a")) {
+        vfs.serialize("a", out);
+        snapshot.writeTo(out);
+      } finally {
+        assertTrue(Thread.interrupted());
+      }
+      out.write(1);
+    }
+    assertEquals(2 * bytes.length + 1, Files.size(file));
+    assertArrayEquals(bytes, Arrays.copyOf(Files.readAllBytes(file), bytes.length));
   }
 
   @Test

@@ -523,6 +523,7 @@ class SqliteStatementTest {
       s.bindLong(1, 1);
       assertTrue(s.step());
       assertThrows(IllegalStateException.class, () -> s.bindLong(1, 5));
+      assertThrows(IllegalStateException.class, s::clearBindings);
       assertEquals(1, s.getLong(0));
       assertTrue(s.step());
       assertEquals(2, s.getLong(0));
