@@ -133,16 +133,20 @@ static int run_to_end(sqlite3_stmt *stmt) {
     return final ? final : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Runs a statement of a script. */
-static int run_one(sqlite3 *db, sqlite3_stmt *stmt, bool in_body) {
+/* Runs a statement of a script, and adds to *changed how many rows it changed. */
+static int run_one(sqlite3 *db, sqlite3_stmt *stmt, bool in_body, jlong *changed) {
     if (in_body && sqlite3_get_autocommit(db)) return sqlite3_finalize(stmt), BODY_ENDED;
     if (sqlite3_bind_parameter_count(stmt)) return sqlite3_finalize(stmt), PARAMETERS;
-    return run_to_end(stmt);
+    sqlite3_int64 before = sqlite3_total_changes64(db);
+    int rc = run_to_end(stmt);
+    if (sqlite3_total_changes64(db) != before) *changed += sqlite3_changes64(db); /* else it tells of an earlier statement */
+    return rc;
 }
 
-static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in_body, jintArray out) {
+static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in_body, jintArray out, jlongArray changed) {
     (void)c;
     mv_text text;
+    jlong rows = 0;
     mv_text_get(env, sql, &text);
     if (!text.bytes) return SQLITE_NOMEM;
     char *end = text.bytes + text.n, *start = start_of_statement(text.bytes, end);
@@ -152,13 +156,14 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
         sqlite3_stmt *stmt;
         rc = compile(DB(db), start, end, &stmt, &tail);
         if (rc != SQLITE_OK) tail = end_of_statement(start, end);
-        else if (stmt) rc = run_one(DB(db), stmt, in_body);
+        else if (stmt) rc = run_one(DB(db), stmt, in_body, &rows);
         if (rc == SQLITE_OK) start = start_of_statement(text.bytes + (tail - text.bytes), end);
     }
     if (rc != SQLITE_OK) {
         jint range[] = { (jint)(start - text.bytes), (jint)(tail - text.bytes) };
         (*env)->SetIntArrayRegion(env, out, 0, 2, range);
     }
+    mv_set_long(env, changed, 0, rows);
     mv_text_free(&text);
     return rc;
 }
@@ -211,7 +216,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(lastInsertRowId, "(J)J"),
     MV_NATIVE(autocommit, "(J)Z"),
     MV_NATIVE(errorMessage, "(JI[I)[B"),
-    MV_NATIVE(execute, "(J[BZ[I)I"),
+    MV_NATIVE(execute, "(J[BZ[I[J)I"),
     MV_NATIVE(prepare, "(J[B[I)J"),
 };
 

@@ -42,6 +42,8 @@ final class ConnectionHandle {
   /** What {@link Native} has to tell, and the bytes of small texts; under the lock. */
   final int[] out = new int[2];
 
+  private final long[] changed = new long[1];
+
   final byte[] scratch = new byte[Native.ROW_MAX_VALUE];
 
   private final ReentrantLock lock = new ReentrantLock();
@@ -251,11 +253,11 @@ final class ConnectionHandle {
         + " has ended before its body: SQLite rolled it back because of an error, or the body executed COMMIT or ROLLBACK");
   }
 
-  /** Runs a script. */
-  void execute(byte[] script) {
+  /** Runs a script, and returns how many rows it changed. */
+  long execute(byte[] script) {
     out[0] = 0;
     out[1] = script.length;
-    int code = Native.execute(address, script, inBody(), out);
+    int code = Native.execute(address, script, inBody(), out, changed);
     if (code == Native.BODY_ENDED) {
       throw bodyEndedException();
     }
@@ -266,6 +268,7 @@ final class ConnectionHandle {
     if (code != SqliteCodes.OK) {
       throw error(code, null, script, out[0], out[1]);
     }
+    return changed[0];
   }
 
   /** Runs one of the library's own statements. */

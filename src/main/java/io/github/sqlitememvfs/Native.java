@@ -165,9 +165,9 @@ final class Native {
 
   /**
    * Runs all statements; inBody: as long as a transaction is open. out[0], out[1]: start and end of the statement that
-   * failed. SQLite's code, BODY_ENDED or PARAMETERS.
+   * failed; changed[0]: rows that those before it changed. SQLite's code, BODY_ENDED or PARAMETERS.
    */
-  static native int execute(long connection, byte[] sql, boolean inBody, int[] out);
+  static native int execute(long connection, byte[] sql, boolean inBody, int[] out, long[] changed);
 
   /** out[0]: SQLite's code, NO_STATEMENT or MORE_STATEMENTS. Zero unless that is OK. */
   static native long prepare(long connection, byte[] sql, int[] out);

@@ -40,6 +40,8 @@ public final class SqliteConnection implements AutoCloseable {
    * back.
    *
    * @param script the SQL; empty is fine
+   * @return how many rows its statements inserted, changed or deleted, those changed by triggers and foreign key actions
+   *     not counted
    * @throws SqliteException if a statement fails; its {@link SqliteException#sql sql} is that statement alone
    * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
    * @throws SqliteFullException if the limit of bytes is reached
@@ -47,11 +49,11 @@ public final class SqliteConnection implements AutoCloseable {
    *     would have no values; it ends the script like an error
    * @throws IllegalStateException if the connection is closed
    */
-  public void execute(String script) {
+  public long execute(String script) {
     byte[] utf8 = Text.encodeSql(script);
     handle.enter();
     try {
-      handle.execute(utf8);
+      return handle.execute(utf8);
     } finally {
       exit();
     }

@@ -207,8 +207,8 @@ class CleanupTest {
 
   @Test
   void aThreadThatCannotBeStartedSpoilsNothing() throws Exception {
-    Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-cp",
-        System.getProperty("java.class.path"), NoThreads.class.getName()).redirectErrorStream(true).start();
+    Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), NoThreads.class.getName()).redirectErrorStream(true).start();
     assertEquals("fine", new String(process.getInputStream().readAllBytes(), UTF_8));
     assertEquals(0, process.waitFor());
   }

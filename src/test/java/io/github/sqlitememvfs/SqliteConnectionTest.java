@@ -94,6 +94,16 @@ class SqliteConnectionTest {
   }
 
   @Test
+  void aScriptCountsTheRowsThatItChangesItself() {
+    assertEquals(0, connection.execute("CREATE TABLE counted(x); CREATE TABLE log(x);"
+        + "CREATE TRIGGER logs AFTER INSERT ON counted BEGIN INSERT INTO log VALUES (new.x); END"));
+    assertEquals(3, connection.execute("INSERT INTO counted VALUES (1), (2); CREATE TABLE other(x); INSERT INTO counted VALUES (3); SELECT 1"));
+    assertEquals(2, connection.execute("UPDATE counted SET x = x + 1 WHERE x > 1"));
+    assertEquals(0, connection.execute("DELETE FROM counted WHERE x > 10; ; -- nothing"));
+    assertEquals(0, connection.execute(""));
+  }
+
+  @Test
   void counters() {
     connection.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)");
     assertEquals(0, connection.lastInsertRowId());
