@@ -670,9 +670,7 @@ public final class SqliteStatement implements AutoCloseable {
   private int enterColumn(int column) {
     enter();
     if (!statement.onRow || column < 0 || column >= statement.columns) {
-      RuntimeException e = statement.onRow
-          ? noColumn(column, statement.columns)
-          : new IllegalStateException("statement is not on a row: step() must have returned true: " + statement.sql);
+      RuntimeException e = statement.onRow ? noColumn(column, statement.columns) : statement.noRow();
       exit();
       throw e;
     }

@@ -48,7 +48,7 @@ final class StatementHandle {
     onRow = false;
     if (interrupted) {
       interrupted = false;
-      throw SqliteException.of(SqliteCodes.INTERRUPT, "interrupted", sql, -1);
+      throw interruptedException();
     }
     if (row == null && Native.columnCount(address) > 0) {
       useRow(connection.takeRow(0));
@@ -104,7 +104,17 @@ final class StatementHandle {
     }
   }
 
-  /** Ends it if it is on a row: its next step fails, as one that was interrupted. */
+  private SqliteException interruptedException() {
+    return SqliteException.of(SqliteCodes.INTERRUPT, "interrupted", sql, -1);
+  }
+
+  /** Why there is no row to read. */
+  RuntimeException noRow() {
+    return interrupted ? interruptedException()
+        : new IllegalStateException("statement is not on a row: step() must have returned true: " + sql);
+  }
+
+  /** Ends it if it is on a row: it can no longer be read, and its next step fails, as one that was interrupted. */
   void interrupt() {
     if (onRow) {
       reset();

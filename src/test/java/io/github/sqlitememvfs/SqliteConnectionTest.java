@@ -374,7 +374,7 @@ class SqliteConnectionTest {
         assertEquals(INTERRUPT, e.code());
         assertEquals(0, e.getSuppressed().length);
         assertFalse(connection.inTransaction());
-        assertThrows(IllegalStateException.class, () -> open.getLong(0));
+        assertEquals(INTERRUPT, assertThrows(SqliteException.class, () -> open.getLong(0)).code());
         e = assertThrows(SqliteException.class, open::step);
         assertEquals(INTERRUPT, e.code(), "its rows do not begin anew without a word");
         other.execute("INSERT INTO t VALUES (6); DELETE FROM t WHERE x = 6");
