@@ -17,18 +17,18 @@
  * can see. A fork is a new database whose first version is a pin on its origin: it numbers on from there,
  * and objects born at or before that number belong to the origin and are never freed by the fork.
  *
- * Invariants, checked by mv_store_check:
+ * Invariants, checked by mv_store_check (the last by its caller, who has the bytes in use from mv_store_stats):
  *  - versions of a database are linked from oldest to newest with rising numbers; the newest is held by the
  *    database itself while any handle is open;
  *  - a node's birth is at least the birth of all below it;
- *  - an object on the dead list of version v has birth <= v.number, and > the number of the next older version
- *    only if that version cannot see it;
+ *  - an object on the dead list of version v has birth <= v.number; v sees it and no newer version does. Older ones
+ *    see it if their number is at least its birth;
  *  - bytes in use by the arena are the bytes of all objects reachable from a version, a transaction, a load or a
  *    dead list.
  *
  * Locks, in the order in which they may be taken: store mutex (names), database mutex (versions, the writer's
- * slot), arena mutex (free objects). None is held while blocks are copied or read, or while a list of objects
- * is freed. Readers of a pinned version take none.
+ * slot), arena mutex (free objects). None is held while blocks are copied or read; a list of objects is freed under the
+ * arena's alone, a hundred or so at a time. Readers of a pinned version take none.
  *
  * Errors. Functions that can fail return an mv_result; everything fallible is acquired before anything
  * is changed. The store knows neither SQLite's file interface nor the JVM.
@@ -128,6 +128,7 @@ bool mv_write_wait(mv_database *db, const void *owner, uint64_t ticket, int64_t 
 
 /* Gives the slot up, or the promise of it, or nothing if the owner has neither. */
 void mv_write_unlock(mv_database *db, const void *owner);
+/* Whether anybody has the slot. */
 bool mv_write_locked(mv_database *db);
 
 /* ---- version: all functions may be called by many threads at once, without a lock ------------------- */
