@@ -10,4 +10,8 @@
  * connection, before the schema is read. */
 void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 
+/* What PRAGMA busy_timeout of the connection says, in milliseconds; 0 or less if it has none, or a busy handler of its own. Called by whoever
+ * uses the connection. */
+int mv_engine_busy_timeout(sqlite3 *db);
+
 #endif

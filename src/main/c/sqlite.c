@@ -20,6 +20,8 @@
 /* Pages and commits. */
 #define SQLITE_MAX_MMAP_SIZE 0x400000000000     /* 2^46: the pager reads pages in place (xFetch) for a database of any size */
 #define SQLITE_DEFAULT_MMAP_SIZE 0x400000000000 /* and does so without a PRAGMA mmap_size on each connection */
+#define SQLITE_DEFAULT_CACHE_SIZE (-200)        /* KiB. Pages are read in place, so only changed ones need a cache. One that is emptied at each change
+                                                   by others must stay below what makes malloc give memory back to the system: glibc's 128 KiB a thread */
 #define SQLITE_DEFAULT_SYNCHRONOUS 0            /* nothing to sync: memory is as safe before as after */
 #define SQLITE_DEFAULT_WAL_SYNCHRONOUS 0        /* the same when somebody asks for WAL */
 #define SQLITE_EXPERIMENTAL_PRAGMA_20251114 1   /* the VFS hears that a write follows before it is asked for SHARED: no needless SQLITE_BUSY */
@@ -75,4 +77,8 @@ void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file) {
     bool only = db->nDb == 2 && !db->aDb[1].pBt; /* the second is of temporary tables, if there are any */
     if (!only || sqlite3PagerFile(sqlite3BtreePager(db->aDb[0].pBt)) != file) return;
     db->mDbFlags &= ~DBFLAG_EncodingFixed; /* set again with the first row of the schema */
+}
+
+int mv_engine_busy_timeout(sqlite3 *db) {
+    return db->busyTimeout;
 }

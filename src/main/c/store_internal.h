@@ -48,7 +48,7 @@ struct mv_database {
     const void *writer;       /* owner of the slot */
     const void *promised;     /* the only one who may take a free slot, until then */
     int64_t promised_until;
-    mv_waiter *successor;        /* gets the slot when it is given up */
+    int64_t tenure_until;     /* until then, and for a while after it, a free slot is anybody's though others wait */
     mv_waiter *waiting;       /* lowest ticket first */
     uint64_t last_ticket;
 };

@@ -49,6 +49,7 @@
 #define COOKIE_BYTES 4
 #define WAL_MODE_AT 18   /* write and read version: 2 for a write-ahead log, 1 for a rollback journal */
 #define SECTOR 512
+#define LONG_SLEEP 25000 /* microseconds: an interrupt is noticed after so long */
 
 typedef struct memory_file memory_file;
 
@@ -107,6 +108,8 @@ struct memory_file {
     bool prepared;         /* a commit has begun, and can no longer fail */
     mv_result doom;        /* why the transaction must not be committed: a write was refused, and what came before it is gone */
     uint64_t ticket;       /* place in the queue for the slot */
+    int64_t waits_since;   /* when it got the ticket; this and the next are read under the vfs mutex while the file is refused */
+    int64_t timeout;       /* microseconds of SQLite's busy handler; 0 or less: none, or another handler */
 
     bool shown;            /* the next four are set: */
     uint64_t shown_epoch;
@@ -195,7 +198,11 @@ static void remove_refused(memory_file *f) {
 /* The slot was refused: the busy handler may sleep next. */
 static void refuse(memory_file *f) {
     remove_refused(f);
-    if (!f->ticket) f->ticket = mv_write_ticket(f->db);
+    if (!f->ticket) {
+        f->ticket = mv_write_ticket(f->db);
+        f->waits_since = mv_now_usec();
+    }
+    f->timeout = f->connection ? mv_engine_busy_timeout(f->connection) * INT64_C(1000) : 0;
     mv_lock(&f->vfs->mutex);
     f->refused_thread = this_thread();
     f->refused_next = f->vfs->refused;
@@ -203,11 +210,24 @@ static void refuse(memory_file *f) {
     mv_unlock(&f->vfs->mutex);
 }
 
+/*
+ * How long a file may sleep that was to sleep for so long. SQLite's own busy handler begins with 1, 2, 5 and 10 ms and counts what it asked
+ * for: sixteen writers that wake as often as that are in the way of the one that runs. So a sleep may be longer, within the timeout, and is
+ * over at once when the timeout is.
+ */
+static int64_t sleep_span(const memory_file *f, int usec) {
+    if (f->timeout <= 0) return usec;
+    int64_t left = f->waits_since + f->timeout - mv_now_usec();
+    int64_t span = usec < LONG_SLEEP ? LONG_SLEEP : usec;
+    return left < span ? left : span;
+}
+
 static int vfs_sleep(sqlite3_vfs *base, int usec) {
     mv_vfs *vfs = (mv_vfs *)base;
     mv_database *db = NULL;
     const void *owner = NULL;
     uint64_t ticket = 0;
+    int64_t span = usec;
     mv_lock(&vfs->mutex);
     for (memory_file **at = &vfs->refused; *at && !db; at = &(*at)->refused_next) {
         memory_file *f = *at;
@@ -215,6 +235,7 @@ static int vfs_sleep(sqlite3_vfs *base, int usec) {
         db = f->db;
         owner = f;
         ticket = f->ticket;
+        span = sleep_span(f, usec);
         mv_database_hold(db); /* the file may be closed by another thread if this sleep is not the one after its refusal */
         *at = f->refused_next;
         f->refused_thread = NULL;
@@ -222,7 +243,7 @@ static int vfs_sleep(sqlite3_vfs *base, int usec) {
     }
     mv_unlock(&vfs->mutex);
     if (!db) return vfs->system->xSleep(vfs->system, usec);
-    mv_write_wait(db, owner, ticket, usec);
+    mv_write_wait(db, owner, ticket, span);
     mv_database_release(db);
     return usec;
 }
