@@ -13,5 +13,7 @@ void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 /* What PRAGMA busy_timeout of the connection says, in milliseconds; 0 or less if it has none, or a busy handler of its own. Called by whoever
  * uses the connection. */
 int mv_engine_busy_timeout(sqlite3 *db);
+/* How often the busy handler was called since the statement that runs began. */
+int mv_engine_busy_count(sqlite3 *db);
 
 #endif

@@ -82,3 +82,7 @@ void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file) {
 int mv_engine_busy_timeout(sqlite3 *db) {
     return db->busyTimeout;
 }
+
+int mv_engine_busy_count(sqlite3 *db) {
+    return db->busyHandler.nBusy;
+}

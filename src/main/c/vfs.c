@@ -108,7 +108,7 @@ struct memory_file {
     bool prepared;         /* a commit has begun, and can no longer fail */
     mv_result doom;        /* why the transaction must not be committed: a write was refused, and what came before it is gone */
     uint64_t ticket;       /* place in the queue for the slot */
-    int64_t waits_since;   /* when it got the ticket; this and the next are read under the vfs mutex while the file is refused */
+    int64_t waits_since;   /* this and the next are read under the vfs mutex while the file is refused */
     int64_t timeout;       /* microseconds of SQLite's busy handler; 0 or less: none, or another handler */
 
     bool shown;            /* the next four are set: */
@@ -198,11 +198,11 @@ static void remove_refused(memory_file *f) {
 /* The slot was refused: the busy handler may sleep next. */
 static void refuse(memory_file *f) {
     remove_refused(f);
-    if (!f->ticket) {
-        f->ticket = mv_write_ticket(f->db);
-        f->waits_since = mv_now_usec();
+    if (!f->ticket) f->ticket = mv_write_ticket(f->db);
+    if (f->connection) {
+        if (mv_engine_busy_count(f->connection) == 0) f->waits_since = mv_now_usec();
+        f->timeout = mv_engine_busy_timeout(f->connection) * INT64_C(1000);
     }
-    f->timeout = f->connection ? mv_engine_busy_timeout(f->connection) * INT64_C(1000) : 0;
     mv_lock(&f->vfs->mutex);
     f->refused_thread = this_thread();
     f->refused_next = f->vfs->refused;
