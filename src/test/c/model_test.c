@@ -585,14 +585,19 @@ static void check_discarded(model *m, const edit *e) {
     }
 }
 
+static void check_stats(mv_stats stats, mv_stats expected) {
+    CHECK_EQ(stats.bytes, expected.bytes);
+    CHECK_EQ(stats.blocks, expected.blocks);
+    CHECK_EQ(stats.versions, expected.versions);
+    CHECK_EQ(stats.pins, expected.pins);
+    CHECK_EQ(stats.forks, expected.forks);
+    CHECK_EQ(stats.databases, expected.databases);
+    CHECK_EQ(stats.limit, expected.limit);
+}
+
 static void check_database(const database *d) {
-    mv_stats stats = stats_of_database(d->db);
-    CHECK_EQ(stats.bytes, d->bytes);
-    CHECK_EQ(stats.blocks, d->blocks);
-    CHECK_EQ(stats.versions, d->versions);
-    CHECK_EQ(stats.pins, d->pins);
-    CHECK_EQ(stats.forks, d->forks);
-    CHECK_EQ(stats.databases, 1);
+    mv_stats expected = {.bytes = d->bytes, .blocks = d->blocks, .versions = d->versions, .pins = d->pins, .forks = d->forks, .databases = 1};
+    check_stats(stats_of_database(d->db), expected);
     CHECK_EQ(mv_write_locked(d->db), d->txn != NULL);
 }
 
@@ -640,14 +645,9 @@ static void check_all(model *m) {
         }
     check_discarded(m, &m->scratch_edit);
     CHECK_EQ(mv_store_check(m->store), m->published);
-    mv_stats stats = stats_of(m->store);
-    CHECK_EQ(stats.bytes, m->bytes);
-    CHECK_EQ(stats.blocks, m->blocks);
-    CHECK_EQ(stats.versions, m->versions);
-    CHECK_EQ(stats.pins, m->references);
-    CHECK_EQ(stats.forks, m->forks);
-    CHECK_EQ(stats.databases, named);
-    CHECK_EQ(stats.limit, m->limit);
+    mv_stats expected = {.bytes = m->bytes, .limit = m->limit, .blocks = m->blocks, .versions = m->versions,
+                         .pins = m->references, .forks = m->forks, .databases = named}, stats = stats_of(m->store);
+    check_stats(stats, expected);
     CHECK(stats.reserved >= stats.bytes);
     check_names(m);
 }
@@ -927,28 +927,19 @@ static void truncate_some(model *m, database *d, int64_t size) {
     d->prepared = false;
 }
 
-/* Publishes; the transaction stays readable until it is dropped. */
-static void publish_txn(model *m, database *d) {
+/* Publishes. The transaction stays readable until it is dropped, at once if drop. */
+static void publish_txn(model *m, database *d, bool drop) {
     content *c = d->edit.work;
     m->bytes -= (uint64_t)d->edit.spares * NODE_BYTES;
     d->edit.spares = 0;
-    mv_version *v = mv_txn_publish(d->txn);
+    mv_version *v = drop ? mv_txn_commit(d->txn) : mv_txn_publish(d->txn);
     REQUIRE(v);
     d->edit.work = NULL;
     content_publish(m, c, d, d->edit.maker, false);
     CHECK(v == c->version);
     mv_version_release(v);
-}
-
-static void commit_txn(model *m, database *d) {
-    content *c = d->edit.work;
-    edit_sweep(m, &d->edit);
-    mv_version *v = mv_txn_commit(d->txn);
-    REQUIRE(v);
-    d->edit.work = NULL;
-    content_publish(m, c, d, d->edit.maker, false);
-    CHECK(v == c->version);
-    mv_version_release(v);
+    if (!drop)
+        return;
     edit_drop(m, &d->edit);
     end_txn(m, d);
 }
@@ -1231,15 +1222,15 @@ static void step_on(model *m, database *d, uint32_t op) {
             break;
         if (prepare(m, d) == MV_OK && next_byte(m) % 4 == 0)
             truncate_some(m, d, some_place(m, d->edit.work));
-        commit_txn(m, d);
+        publish_txn(m, d, true);
         break;
     case 15:
         if (d->txn && d->edit.work)
-            commit_txn(m, d);
+            publish_txn(m, d, true);
         break;
     case 16:
         if (d->txn && d->edit.work)
-            publish_txn(m, d);
+            publish_txn(m, d, false);
         break;
     case 17:
         drop_txn(m, d);
@@ -1386,11 +1377,11 @@ static void run_model(const uint8_t *data, size_t n) {
     m.block_size = sizes % 9 == 8 ? 0 : MV_MIN_BLOCK << sizes % 9;
     m.unit = m.block_size ? m.block_size : MV_MIN_BLOCK << sizes / 9 % 8;
     /* A few blocks; about as many as a node of the table holds; more than that; more than two levels hold. */
-    static const int64_t most[8] = {3, 6, 10, 20, 66, 80, 140, 4200};
-    m.max_size = m.unit * most[shape % 8];
-    while (m.max_size > (m.unit > 4096 ? 1 << 19 : 3 << 20))
-        m.max_size /= 4;
-    if (shape / 8 % 4 == 0)
+    static const int64_t most[16] = {2, 3, 3, 4, 5, 6, 8, 10, 12, 20, 40, 66, 70, 80, 140, 4200};
+    m.max_size = m.unit * most[shape % 16];
+    while (m.max_size > (m.unit > 4096 ? 1 << 18 : m.unit > 512 ? 1 << 19 : 3 << 20))
+        m.max_size /= 2;
+    if (shape / 16 % 4 == 0)
         m.limit = MV_MIN_BLOCK + next_number(&m, 4 * (uint64_t)m.max_size);
     m.store = new_store(m.block_size, m.limit);
     for (after_step(&m); m.left; after_step(&m))
