@@ -620,6 +620,7 @@ static void check_all(model *m) {
     m->step++;
     for (content *c = m->contents.next; c != &m->contents; c = c->next) {
         if (c->version) {
+            CHECK(!c->db->db || mv_version_database(c->version) == c->db->db);
             CHECK_EQ(mv_version_number(c->version), c->number);
             CHECK_EQ(mv_version_epoch(c->version), c->epoch);
             CHECK_EQ(mv_version_size(c->version), c->size);
@@ -927,6 +928,21 @@ static void truncate_some(model *m, database *d, int64_t size) {
     d->prepared = false;
 }
 
+/* Makes it shorter, and writes what stood there again. */
+static void cut_and_mend(model *m, database *d, int64_t size) {
+    content *c = d->edit.work;
+    size_t n = (size_t)(c->size - size), most = 1 + next_number(m, 3000);
+    if (n > most)
+        n = most;
+    uint8_t *bytes = allocate(n);
+    if (n > 0)
+        memcpy(bytes, c->data + size, n);
+    truncate_some(m, d, size);
+    if (c->size == size)
+        write_to(m, d->txn, &d->edit, bytes, n, size);
+    free(bytes);
+}
+
 /* Publishes. The transaction stays readable until it is dropped, at once if drop. */
 static void publish_txn(model *m, database *d, bool drop) {
     content *c = d->edit.work;
@@ -994,7 +1010,7 @@ static mv_result load_outcome(uint32_t kind, size_t size) {
         return MV_OK;
     if (size < 100)
         return MV_NOTADB;
-    return kind == 1 || kind == 2 ? MV_TRUNCATED : MV_OK;
+    return kind == 1 || kind == 2 || kind == 8 ? MV_TRUNCATED : MV_OK;
 }
 
 static void begin_load_of(model *m, load *l, int name, uint32_t kind) {
@@ -1029,6 +1045,14 @@ static void begin_load_of(model *m, load *l, int name, uint32_t kind) {
         break;
     case 7: /* write-ahead mode: taken off */
         l->file[18] = l->file[19] = 2;
+        break;
+    case 8: /* as much as the header tells, and part of a page */
+        put32(l->file + 28, pages - 1);
+        l->size--;
+        break;
+    case 9: /* pages are missing, but who wrote it did not know of this field */
+        put32(l->file + 28, pages + 1);
+        l->file[92]++;
         break;
     default:
         break;
@@ -1205,9 +1229,13 @@ static void step_on(model *m, database *d, uint32_t op) {
             write_some(m, d->txn, &d->edit, next_byte(m) % 5);
         }
         break;
-    case 8: case 9:
+    case 8:
         if (begin_txn(m, d))
             truncate_some(m, d, some_place(m, d->edit.work));
+        break;
+    case 9:
+        if (begin_txn(m, d))
+            cut_and_mend(m, d, some_place(m, d->edit.work));
         break;
     case 10:
         if (begin_txn(m, d))
