@@ -187,14 +187,24 @@ static jbyteArray columnName(JNIEnv *env, jclass c, jlong stmt, jint i) {
     return name ? mv_new_bytes(env, name, strlen(name)) : NULL;
 }
 
-static jlong columnLong(JNIEnv *env, jclass c, jlong stmt, jint i) {
-    (void)env, (void)c;
-    return sqlite3_column_int64(STMT(stmt), i);
+/* A text may have to be copied to be converted. Without memory for that SQLite answers with zero, and has the code; it keeps that until the
+ * next step, which fails with it, too. */
+static void check_converted(JNIEnv *env, sqlite3_stmt *stmt, jintArray out) {
+    if ((sqlite3_errcode(sqlite3_db_handle(stmt)) & 0xff) == SQLITE_NOMEM) mv_set_int(env, out, 0, SQLITE_NOMEM);
 }
 
-static jdouble columnDouble(JNIEnv *env, jclass c, jlong stmt, jint i) {
-    (void)env, (void)c;
-    return sqlite3_column_double(STMT(stmt), i);
+static jlong columnLong(JNIEnv *env, jclass c, jlong stmt, jint i, jintArray out) {
+    (void)c;
+    jlong value = sqlite3_column_int64(STMT(stmt), i);
+    check_converted(env, STMT(stmt), out);
+    return value;
+}
+
+static jdouble columnDouble(JNIEnv *env, jclass c, jlong stmt, jint i, jintArray out) {
+    (void)c;
+    jdouble value = sqlite3_column_double(STMT(stmt), i);
+    check_converted(env, STMT(stmt), out);
+    return value;
 }
 
 /* SQLite returns no bytes for NULL and for an empty blob, and also when it has no memory. */
@@ -244,8 +254,8 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(parameterName, "(JI)[B"),
     MV_NATIVE(columnCount, "(J)I"),
     MV_NATIVE(columnName, "(JI)[B"),
-    MV_NATIVE(columnLong, "(JI)J"),
-    MV_NATIVE(columnDouble, "(JI)D"),
+    MV_NATIVE(columnLong, "(JI[I)J"),
+    MV_NATIVE(columnDouble, "(JI[I)D"),
     MV_NATIVE(columnText, "(JI[I)[B"),
     MV_NATIVE(columnBlob, "(JI[I)[B"),
 };

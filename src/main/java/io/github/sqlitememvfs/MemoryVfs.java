@@ -610,8 +610,11 @@ public final class MemoryVfs implements AutoCloseable {
       Map<String, DatabaseStats> perDatabase = new LinkedHashMap<>();
       long[] values = new long[Native.DATABASE_STATS];
       for (String database : handle.databases(store)) {
-        if (Native.databaseStats(store, utf8(database), values) == Native.MV_OK) { // else it was deleted meanwhile
+        int result = Native.databaseStats(store, utf8(database), values);
+        if (result == Native.MV_OK) {
           perDatabase.put(database, new DatabaseStats(values));
+        } else if (result != Native.MV_NOTFOUND) { // which is one that was deleted meanwhile
+          throw handle.error(store, result, database);
         }
       }
       Native.storeStats(store, values);

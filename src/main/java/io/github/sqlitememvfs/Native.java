@@ -214,9 +214,11 @@ final class Native {
   /** Null: no memory. */
   static native byte[] columnName(long statement, int column);
 
-  static native long columnLong(long statement, int column);
+  /** out[0]: NOMEM if converting a text or blob found no memory; else as it was. */
+  static native long columnLong(long statement, int column, int[] out);
 
-  static native double columnDouble(long statement, int column);
+  /** out[0]: the same. */
+  static native double columnDouble(long statement, int column, int[] out);
 
   /** Null: NULL, or out[0] is not OK. */
   static native byte[] columnText(long statement, int column, int[] out);

@@ -9,7 +9,8 @@ package io.github.sqlitememvfs;
  *
  * <p>The subclasses are for what programs branch on: {@link SqliteBusyException}, {@link SqliteConstraintException},
  * {@link SqliteFullException}, {@link SqliteCorruptException}. Memory that the system refuses is a plain
- * {@code SqliteException} with code {@code SQLITE_NOMEM} (7).
+ * {@code SqliteException} with code {@code SQLITE_NOMEM} (7), memory that the JVM refuses an {@link OutOfMemoryError}.
+ * Any method that needs memory may throw either. What was not committed by then is not, and nothing else is lost.
  */
 public class SqliteException extends RuntimeException {
   private static final long serialVersionUID = 1L;

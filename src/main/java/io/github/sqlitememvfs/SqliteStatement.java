@@ -410,7 +410,7 @@ public final class SqliteStatement implements AutoCloseable {
     try {
       return type(at) == SQLITE_DATA_INTEGER
           ? statement.row.getLong(at + 8)
-          : Native.columnLong(statement.address, column);
+          : convertedLong(column);
     } finally {
       exit();
     }
@@ -689,9 +689,30 @@ public final class SqliteStatement implements AutoCloseable {
   }
 
   private double doubleAt(int at, int column) {
-    return type(at) == SQLITE_DATA_FLOAT
-        ? statement.row.getDouble(at + 8)
-        : Native.columnDouble(statement.address, column);
+    if (type(at) == SQLITE_DATA_FLOAT) {
+      return statement.row.getDouble(at + 8);
+    }
+    handle.out[0] = SqliteCodes.OK;
+    double value = Native.columnDouble(statement.address, column, handle.out);
+    checkConverted(column);
+    return value;
+  }
+
+  private long convertedLong(int column) {
+    handle.out[0] = SqliteCodes.OK;
+    long value = Native.columnLong(statement.address, column, handle.out);
+    checkConverted(column);
+    return value;
+  }
+
+  private void checkConverted(int column) {
+    if (handle.out[0] != SqliteCodes.OK) {
+      throw noMemory(column);
+    }
+  }
+
+  private SqliteException noMemory(int column) {
+    return SqliteException.of(SqliteCodes.NOMEM, "no memory for the value of column " + column, statement.sql, -1);
   }
 
   private String textAt(int at, int column) {
@@ -741,7 +762,7 @@ public final class SqliteStatement implements AutoCloseable {
       throw SqliteException.of(SqliteCodes.TOOBIG, "column " + column + " has more bytes than a Java array can hold;"
           + " read it in parts with substr()", statement.sql, -1);
     }
-    throw SqliteException.of(SqliteCodes.NOMEM, "no memory for the value of column " + column, statement.sql, -1);
+    throw noMemory(column);
   }
 
   private String name(int column) {

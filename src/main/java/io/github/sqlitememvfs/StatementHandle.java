@@ -67,9 +67,11 @@ final class StatementHandle {
     if (code == SqliteCodes.DONE) {
       return false;
     }
-    RuntimeException e = code == Native.BODY_ENDED ? connection.bodyEndedException() : connection.error(code, sql, null);
-    Native.reset(address);
-    throw e;
+    try {
+      throw code == Native.BODY_ENDED ? connection.bodyEndedException() : connection.error(code, sql, null);
+    } finally { // also when there is no memory for the message
+      Native.reset(address);
+    }
   }
 
   /** Runs it to its end. Returns how many rows it changed. */
