@@ -31,17 +31,6 @@
 
 #include <pthread.h>
 
-#if defined(__SANITIZE_THREAD__)
-/*
- * To compare an integer of one to six bytes, SQLite reads eight and drops what is behind it. At the end of a page those are of the
- * next block, which may belong to anybody: hence the 256 readable bytes of mv_version_fetch. What is in them does not matter.
- */
-__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void) {
-    return "race:vdbeRecordCompareInt\n";
-}
-#endif
-
 #define NAMES 4       /* the last is never replaced or deleted */
 #define STEADY "steady"
 #define ACCOUNTS 60
@@ -221,15 +210,19 @@ static bool whole(actor *a, sqlite3 *db) {
 
 /* ---- the bank --------------------------------------------------------------------------------------- */
 
+/*
+ * The indexes begin with a text. To compare an integer, SQLite reads eight bytes and drops what is behind it, which at the end of a
+ * page is the next block's, whoever changes that (hence the 256 readable bytes of mv_version_fetch): TSan would report each.
+ */
 static int make_bank(actor *a, sqlite3 *db, int balance) {
     return run(a, db,
-               "CREATE TABLE account(id INTEGER PRIMARY KEY, balance INTEGER, padding BLOB);"
-               "CREATE INDEX account_balance ON account(balance);"
+               "CREATE TABLE account(id INTEGER PRIMARY KEY, owner TEXT, balance INTEGER, padding BLOB);"
+               "CREATE INDEX account_balance ON account(owner, balance);"
                "CREATE TABLE ledger(id INTEGER PRIMARY KEY, amount INTEGER, note TEXT);"
-               "CREATE INDEX ledger_amount ON ledger(amount);"
+               "CREATE INDEX ledger_amount ON ledger(note, amount);"
                "CREATE TABLE bank(total, entries, moved, commits, stamp);"
                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%d)"
-               " INSERT INTO account SELECT i, %d, zeroblob(300) FROM n;"
+               " INSERT INTO account SELECT i, 'owner ' || i, %d, zeroblob(300) FROM n;"
                "INSERT INTO bank VALUES(%d, 0, 0, 0, random())",
                ACCOUNTS, balance, ACCOUNTS * balance);
 }
