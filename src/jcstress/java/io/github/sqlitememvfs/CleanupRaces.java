@@ -356,6 +356,10 @@ public class CleanupRaces {
   private static final byte[] NAME = "d".getBytes(US_ASCII);
   private static final int CREATE = 0x2 | 0x4 | 0x40; // SQLITE_OPEN_READWRITE, _CREATE, _URI
 
+  static {
+    MemoryVfs.sqliteVersion(); // loads the native library
+  }
+
   private static StoreHandle store() {
     return StoreHandle.create("race-" + COUNT.incrementAndGet(), 0, 0);
   }
