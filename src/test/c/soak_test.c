@@ -45,6 +45,7 @@ static const char *const names[NAMES] = {"bank 0", "bank 1", "guest", STEADY};
 typedef struct image {
     uint8_t *bytes;
     int64_t size;
+    int64_t total;                /* of the bank in it */
 } image;
 
 typedef struct actor actor;
@@ -595,14 +596,14 @@ static void forker(actor *a) {
     mv_version_release(v);
 }
 
-/* Replaces or makes a database as a whole. */
-static void publish(actor *a, const char *name) {
+/* Replaces or makes a database as a whole. Returns with what; NULL if it did not. */
+static const image *publish(actor *a, const char *name) {
     world *w = a->w;
     mv_load *load;
     mv_result rc = mv_load_begin(w->store, name, strlen(name), &load);
     if (rc) {
         CHECK(rc == MV_CLOSED && atomic_load(&w->closing));
-        return;
+        return NULL;
     }
     const image *image = &w->images[pick(a, IMAGES)];
     size_t piece = 1 + pick(a, 20000);
@@ -616,6 +617,24 @@ static void publish(actor *a, const char *name) {
     else if (rc) CHECK((rc == MV_FULL && w->limited) || (rc == MV_CLOSED && atomic_load(&w->closing)));
     if (!rc) atomic_fetch_add(&w->replaced, 1);
     mv_load_drop(load);
+    return rc ? NULL : image;
+}
+
+/* Replaces what nobody else does, under a connection that must then see that and no other; the headers of some are the same. */
+static void owner(actor *a) {
+    char name[20];
+    snprintf(name, sizeof name, "own %d", a->index);
+    const image *image = publish(a, name);
+    if (!image) return;
+    if (!a->db) a->db = open_on(a, a->w->vfs_name, name, SQLITE_OPEN_READWRITE, false);
+    if (!a->db) return;
+    int64_t n[CHECKED];
+    if (ALLOW(a, a->db, query(a->db, CHECK_BANK("main"), n, CHECKED), 0)) {
+        check_numbers(n);
+        CHECK_EQ(n[TOTAL], image->total);
+    }
+    if (one_in(a, 3)) immediate(a, a->db, name);
+    if (one_in(a, 2)) sqlite3_sleep(1);
 }
 
 static void replacer(actor *a) {
@@ -633,7 +652,10 @@ static void deleter(actor *a) {
     if (one_in(a, 3)) sqlite3_sleep(1);
     if (name == names[2] && one_in(a, 2)) return;
     mv_version *v = one_in(a, 2) ? pin_name(a, names[NAMES - 1]) : NULL;
-    if (!v) return publish(a, name);
+    if (!v) {
+        publish(a, name);
+        return;
+    }
     rc = mv_store_fork(w->store, v, name, strlen(name));
     CHECK(rc == MV_OK || rc == MV_EXISTS || (rc == MV_CLOSED && atomic_load(&w->closing)));
     mv_version_release(v);
@@ -722,7 +744,7 @@ static image make_image(world *w, actor *a, int page_size, int balance) {
     REQUIRE_EQ(run(a, db, "COMMIT"), SQLITE_OK);
     close_on(a, db);
     mv_version *v = pin_name(a, "image");
-    image image = {.size = mv_version_size(v)};
+    image image = {.size = mv_version_size(v), .total = (int64_t)balance * ACCOUNTS};
     image.bytes = malloc((size_t)image.size);
     REQUIRE(image.bytes);
     REQUIRE_EQ(mv_version_read(v, image.bytes, (size_t)image.size, 0), image.size);
@@ -768,6 +790,7 @@ static void live(uint32_t block_size, uint64_t max_bytes, bool close_first, int 
     add_actor(&w, "forker", forker, seed);
     add_actor(&w, "replacer", replacer, seed);
     add_actor(&w, "deleter", deleter, seed);
+    add_actor(&w, "owner", owner, seed);
     add_actor(&w, "registrar", registrar, seed);
     add_actor(&w, "registrar", registrar, seed);
     add_actor(&w, "interrupter", interrupter, seed);
@@ -799,6 +822,11 @@ static void live(uint32_t block_size, uint64_t max_bytes, bool close_first, int 
     CHECK_EQ(query(db, "SELECT commits FROM bank", &commits, 1), SQLITE_OK);
     CHECK_EQ(commits, atomic_load(&w.steady_commits));
     close_on(&maker, db);
+    for (int i = 0; i < w.actor_count; i++) {
+        char own[20];
+        snprintf(own, sizeof own, "own %d", i);
+        mv_store_delete(w.store, own, strlen(own));
+    }
     mv_stats stats;
     mv_store_stats(w.store, &stats);
     CHECK_EQ(stats.pins, stats.forks);
@@ -858,7 +886,7 @@ int main(int argc, char **argv) {
     if (argc > 1) seconds = atoi(argv[1]);
     if (argc > 2) base_seed = strtoull(argv[2], NULL, 10);
     if (argc > 3) threads = atoi(argv[3]);
-    if (argc > 4 || seconds <= 0 || threads <= 0 || threads > (MAX_ACTORS - 12) / 2) {
+    if (argc > 4 || seconds <= 0 || threads <= 0 || threads > (MAX_ACTORS - 13) / 2) {
         fprintf(stderr, "usage: soak_test [SECONDS] [SEED] [THREADS]\n");
         return 2;
     }
