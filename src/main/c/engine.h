@@ -10,4 +10,8 @@
  * connection, before the schema is read. */
 void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 
+/* For content that may be hostile: SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_TRUSTED_SCHEMA off, and PRAGMA cell_size_check, which
+ * has no other interface than SQL. For a connection that has no statement yet. */
+void mv_engine_harden(sqlite3 *db);
+
 #endif

@@ -76,3 +76,8 @@ void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file) {
     if (!only || sqlite3PagerFile(sqlite3BtreePager(db->aDb[0].pBt)) != file) return;
     db->mDbFlags &= ~DBFLAG_EncodingFixed; /* set again with the first row of the schema */
 }
+
+void mv_engine_harden(sqlite3 *db) {
+    db->flags |= SQLITE_Defensive | SQLITE_CellSizeCk;
+    db->flags &= ~(u64)SQLITE_TrustedSchema;
+}

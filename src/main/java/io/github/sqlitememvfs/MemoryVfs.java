@@ -151,8 +151,11 @@ public final class MemoryVfs implements AutoCloseable {
     }
 
     /**
-     * Limit of the memory that all databases together may use, old versions included. What would go beyond fails with
-     * a {@link SqliteFullException}, and its transaction is rolled back.
+     * Limit of the memory that all databases together may use, old versions included, and of the size of each. What
+     * would go beyond fails with a {@link SqliteFullException}, and its transaction is rolled back.
+     *
+     * <p>A size can be larger than the memory: pages that were never written take none. In a corrupt database these can
+     * be any number, which only such a limit bounds.
      *
      * @param bytes the limit, or 0 for none (the default)
      * @return this
