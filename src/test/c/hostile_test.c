@@ -187,91 +187,12 @@ static mv_result load(env *e, const char *name, const uint8_t *bytes, size_t n, 
     return rc;
 }
 
-/* ---- the databases ---------------------------------------------------------------------------------- */
-
-#define NUMBERS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%d) "
-
-/* What a database is made of. Each stands alone; %d is a number of rows, which follows from the page size. */
-static const char *const parts[] = {
-    "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE, b REAL CHECK(b<1e9), c BLOB, d AS (a||b) STORED, e AS (length(c)));"
-    "CREATE INDEX t_a ON t(a,b DESC); CREATE UNIQUE INDEX t_half ON t(b) WHERE id%%2; CREATE INDEX t_expr ON t(lower(a),abs(b));"
-    NUMBERS "INSERT INTO t(id,a,b,c) SELECT i*3, 'name '||i*7919%%101, i*1.5, zeroblob(i%%50) FROM n;",
-
-    "CREATE TABLE w(k TEXT, n INT, v, PRIMARY KEY(k,n)) WITHOUT ROWID; CREATE INDEX w_v ON w(v);"
-    NUMBERS "INSERT INTO w SELECT 'key'||i%%17, i, CASE i%%5 WHEN 0 THEN NULL WHEN 1 THEN i WHEN 2 THEN i/3.0 WHEN 3 THEN 'v'||i ELSE x'00ff' END FROM n;",
-
-    "CREATE TABLE big(x, y); INSERT INTO big VALUES(randomblob(70000), 'small'), (printf('%%.9000c','x'), randomblob(3000)), (1, hex(randomblob(9000)));"
-    "CREATE INDEX big_y ON big(y);",
-
-    "CREATE TABLE gone(x); " NUMBERS "INSERT INTO gone SELECT hex(zeroblob(300)) FROM n; DELETE FROM gone WHERE rowid>3;",
-
-    "CREATE TABLE parent(id INTEGER PRIMARY KEY AUTOINCREMENT, x UNIQUE); CREATE TABLE child(p INT REFERENCES parent ON DELETE CASCADE ON UPDATE SET NULL, y NOT NULL DEFAULT 5); CREATE INDEX child_p ON child(p);"
-    "CREATE TABLE log(what, at); CREATE TRIGGER child_in AFTER INSERT ON child BEGIN INSERT INTO log VALUES('in '||new.y, new.rowid); END;"
-    "CREATE TRIGGER child_up BEFORE UPDATE OF y ON child WHEN new.y>old.y BEGIN UPDATE parent SET x=x||'!' WHERE id=new.p; SELECT RAISE(IGNORE); END;"
-    NUMBERS "INSERT INTO parent(x) SELECT 'p'||i FROM n; INSERT INTO child SELECT id,id FROM parent;"
-    "CREATE VIEW pc AS SELECT p.x, c.y, row_number() OVER (PARTITION BY c.y%%3 ORDER BY p.id) AS r FROM parent p LEFT JOIN child c ON c.p=p.id;"
-    "CREATE TRIGGER pc_in INSTEAD OF INSERT ON pc BEGIN INSERT INTO parent(x) VALUES(new.x); END;",
-
-    "CREATE VIRTUAL TABLE ft USING fts5(title, body, prefix='2 3', tokenize='porter unicode61'); CREATE VIRTUAL TABLE ftv USING fts5vocab(ft,instance);"
-    NUMBERS "INSERT INTO ft SELECT 'title '||i, 'some words of row '||i||' and more '||i*31%%7||' or less' FROM n; DELETE FROM ft WHERE rowid%%5=0;",
-
-    "CREATE VIRTUAL TABLE f4 USING fts4(title, body, prefix='2', matchinfo=fts3); CREATE VIRTUAL TABLE f4a USING fts4aux(f4);"
-    NUMBERS "INSERT INTO f4 SELECT 'title '||i, 'some words of row '||i||' and more '||i*31%%7 FROM n; INSERT INTO f4(f4) VALUES('optimize'); DELETE FROM f4 WHERE docid%%7=0;",
-
-    "CREATE VIRTUAL TABLE rt USING rtree(id, x0, x1, y0, y1, +label); " NUMBERS "INSERT INTO rt SELECT i, i%%13, i%%13+2, i%%7, i%%7+1, 'l'||i FROM n;",
-
-    "CREATE VIRTUAL TABLE gp USING geopoly(name); INSERT INTO gp(_shape,name) VALUES('[[0,0],[4,0],[4,4],[0,4],[0,0]]','square'),('[[1,1],[2,1],[1,3],[1,1]]','triangle');",
-
-    "CREATE TABLE s(a INT, b TEXT, c ANY) STRICT; CREATE INDEX s_ab ON s(a,b); " NUMBERS "INSERT INTO s SELECT i%%9, 'b'||i%%4, i FROM n; ANALYZE;",
-
-    "CREATE TABLE j(doc); INSERT INTO j VALUES('{\"a\":[1,2,{\"b\":null}],\"c\":\"\\u00e9\"}'), (jsonb('[1,[2,[3,[4]]],\"x\"]')); CREATE INDEX j_c ON j(doc->>'$.c');",
-};
-
-enum { part_count = sizeof parts / sizeof *parts, seed_count = 32 };
+/* ---- the attack ------------------------------------------------------------------------------------- */
 
 /* How the statements of a run are counted. */
 typedef struct outcome {
     int ok, errors, corrupt, interrupted;
 } outcome;
-
-/* The database of that number: page sizes, modes, encodings and parts vary. For free. */
-static uint8_t *make_seed(unsigned number, size_t *n) {
-    static const int page_sizes[] = {512, 1024, 4096, 65536, 2048, 512, 8192, 1024, 32768, 512, 16384};
-    static const char *const encodings[] = {"UTF-8", "UTF-8", "UTF-16le", "UTF-8", "UTF-16be"};
-    int page_size = page_sizes[number % (sizeof page_sizes / sizeof *page_sizes)];
-    int rows = page_size <= 1024 ? 60 : page_size <= 8192 ? 120 : 200;
-    env e = env_new(0);
-    sqlite3 *db;
-    bool guard = guard_pages;
-    guard_pages = false;
-    REQUIRE_EQ(sqlite3_open_v2("s", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e.name), SQLITE_OK);
-    char *sql = sqlite3_mprintf("PRAGMA page_size=%d; PRAGMA encoding='%s'; PRAGMA auto_vacuum=%d; BEGIN;", page_size,
-        encodings[number % 5], number % 3);
-    REQUIRE_EQ(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_free(sql);
-    for (unsigned i = 0; i < part_count; i++) {
-        bool wanted = i == number % part_count || number == part_count || (number * 7 + i * 3) % 4 == 0;
-        if (!wanted)
-            continue;
-        sql = sqlite3_mprintf(parts[i], rows);
-        if (sqlite3_exec(db, sql, NULL, NULL, NULL))
-            check_fail(__FILE__, __LINE__, "%.100s: %s", sql, sqlite3_errmsg(db));
-        sqlite3_free(sql);
-    }
-    sql = number % 4 == 3 ? "COMMIT; VACUUM" : "COMMIT";
-    REQUIRE_EQ(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(db);
-    mv_version *v = pin_of(&e, "s");
-    uint8_t *bytes = bytes_of(v, n);
-    mv_version_release(v);
-    if (number % 6 == 5)
-        bytes[18] = bytes[19] = 2; /* as a write-ahead log leaves it */
-    env_end(&e);
-    guard_pages = guard;
-    return bytes;
-}
-
-/* ---- the attack ------------------------------------------------------------------------------------- */
 
 static int steps_left;
 
@@ -500,10 +421,6 @@ static unsigned get2(const uint8_t *p) {
     return (unsigned)p[0] << 8 | p[1];
 }
 
-static uint32_t get4(const uint8_t *p) {
-    return (uint32_t)get2(p) << 16 | get2(p + 2);
-}
-
 /* Makes the header one that mv_load takes, so that what is behind it is reached. */
 static size_t repair(uint8_t *bytes, size_t n) {
     if (n < 512)
@@ -550,7 +467,90 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
 
 #else
 
+/* ---- the databases ---------------------------------------------------------------------------------- */
+
+#define NUMBERS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n WHERE i<%d) "
+
+/* What a database is made of. Each stands alone; %d is a number of rows, which follows from the page size. */
+static const char *const parts[] = {
+    "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT COLLATE NOCASE, b REAL CHECK(b<1e9), c BLOB, d AS (a||b) STORED, e AS (length(c)));"
+    "CREATE INDEX t_a ON t(a,b DESC); CREATE UNIQUE INDEX t_half ON t(b) WHERE id%%2; CREATE INDEX t_expr ON t(lower(a),abs(b));"
+    NUMBERS "INSERT INTO t(id,a,b,c) SELECT i*3, 'name '||i*7919%%101, i*1.5, zeroblob(i%%50) FROM n;",
+
+    "CREATE TABLE w(k TEXT, n INT, v, PRIMARY KEY(k,n)) WITHOUT ROWID; CREATE INDEX w_v ON w(v);"
+    NUMBERS "INSERT INTO w SELECT 'key'||i%%17, i, CASE i%%5 WHEN 0 THEN NULL WHEN 1 THEN i WHEN 2 THEN i/3.0 WHEN 3 THEN 'v'||i ELSE x'00ff' END FROM n;",
+
+    "CREATE TABLE big(x, y); INSERT INTO big VALUES(randomblob(70000), 'small'), (printf('%%.9000c','x'), randomblob(3000)), (1, hex(randomblob(9000)));"
+    "CREATE INDEX big_y ON big(y);",
+
+    "CREATE TABLE gone(x); " NUMBERS "INSERT INTO gone SELECT hex(zeroblob(300)) FROM n; DELETE FROM gone WHERE rowid>3;",
+
+    "CREATE TABLE parent(id INTEGER PRIMARY KEY AUTOINCREMENT, x UNIQUE); CREATE TABLE child(p INT REFERENCES parent ON DELETE CASCADE ON UPDATE SET NULL, y NOT NULL DEFAULT 5); CREATE INDEX child_p ON child(p);"
+    "CREATE TABLE log(what, at); CREATE TRIGGER child_in AFTER INSERT ON child BEGIN INSERT INTO log VALUES('in '||new.y, new.rowid); END;"
+    "CREATE TRIGGER child_up BEFORE UPDATE OF y ON child WHEN new.y>old.y BEGIN UPDATE parent SET x=x||'!' WHERE id=new.p; SELECT RAISE(IGNORE); END;"
+    NUMBERS "INSERT INTO parent(x) SELECT 'p'||i FROM n; INSERT INTO child SELECT id,id FROM parent;"
+    "CREATE VIEW pc AS SELECT p.x, c.y, row_number() OVER (PARTITION BY c.y%%3 ORDER BY p.id) AS r FROM parent p LEFT JOIN child c ON c.p=p.id;"
+    "CREATE TRIGGER pc_in INSTEAD OF INSERT ON pc BEGIN INSERT INTO parent(x) VALUES(new.x); END;",
+
+    "CREATE VIRTUAL TABLE ft USING fts5(title, body, prefix='2 3', tokenize='porter unicode61'); CREATE VIRTUAL TABLE ftv USING fts5vocab(ft,instance);"
+    NUMBERS "INSERT INTO ft SELECT 'title '||i, 'some words of row '||i||' and more '||i*31%%7||' or less' FROM n; DELETE FROM ft WHERE rowid%%5=0;",
+
+    "CREATE VIRTUAL TABLE f4 USING fts4(title, body, prefix='2', matchinfo=fts3); CREATE VIRTUAL TABLE f4a USING fts4aux(f4);"
+    NUMBERS "INSERT INTO f4 SELECT 'title '||i, 'some words of row '||i||' and more '||i*31%%7 FROM n; INSERT INTO f4(f4) VALUES('optimize'); DELETE FROM f4 WHERE docid%%7=0;",
+
+    "CREATE VIRTUAL TABLE rt USING rtree(id, x0, x1, y0, y1, +label); " NUMBERS "INSERT INTO rt SELECT i, i%%13, i%%13+2, i%%7, i%%7+1, 'l'||i FROM n;",
+
+    "CREATE VIRTUAL TABLE gp USING geopoly(name); INSERT INTO gp(_shape,name) VALUES('[[0,0],[4,0],[4,4],[0,4],[0,0]]','square'),('[[1,1],[2,1],[1,3],[1,1]]','triangle');",
+
+    "CREATE TABLE s(a INT, b TEXT, c ANY) STRICT; CREATE INDEX s_ab ON s(a,b); " NUMBERS "INSERT INTO s SELECT i%%9, 'b'||i%%4, i FROM n; ANALYZE;",
+
+    "CREATE TABLE j(doc); INSERT INTO j VALUES('{\"a\":[1,2,{\"b\":null}],\"c\":\"\\u00e9\"}'), (jsonb('[1,[2,[3,[4]]],\"x\"]')); CREATE INDEX j_c ON j(doc->>'$.c');",
+};
+
+enum { part_count = sizeof parts / sizeof *parts, seed_count = 32 };
+
+/* The database of that number: page sizes, modes, encodings and parts vary. For free. */
+static uint8_t *make_seed(unsigned number, size_t *n) {
+    static const int page_sizes[] = {512, 1024, 4096, 65536, 2048, 512, 8192, 1024, 32768, 512, 16384};
+    static const char *const encodings[] = {"UTF-8", "UTF-8", "UTF-16le", "UTF-8", "UTF-16be"};
+    int page_size = page_sizes[number % (sizeof page_sizes / sizeof *page_sizes)];
+    int rows = page_size <= 1024 ? 60 : page_size <= 8192 ? 120 : 200;
+    env e = env_new(0);
+    sqlite3 *db;
+    bool guard = guard_pages;
+    guard_pages = false;
+    REQUIRE_EQ(sqlite3_open_v2("s", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, e.name), SQLITE_OK);
+    char *sql = sqlite3_mprintf("PRAGMA page_size=%d; PRAGMA encoding='%s'; PRAGMA auto_vacuum=%d; BEGIN;", page_size,
+        encodings[number % 5], number % 3);
+    REQUIRE_EQ(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_free(sql);
+    for (unsigned i = 0; i < part_count; i++) {
+        bool wanted = i == number % part_count || number == part_count || (number * 7 + i * 3) % 4 == 0;
+        if (!wanted)
+            continue;
+        sql = sqlite3_mprintf(parts[i], rows);
+        if (sqlite3_exec(db, sql, NULL, NULL, NULL))
+            check_fail(__FILE__, __LINE__, "%.100s: %s", sql, sqlite3_errmsg(db));
+        sqlite3_free(sql);
+    }
+    sql = number % 4 == 3 ? "COMMIT; VACUUM" : "COMMIT";
+    REQUIRE_EQ(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+    mv_version *v = pin_of(&e, "s");
+    uint8_t *bytes = bytes_of(v, n);
+    mv_version_release(v);
+    if (number % 6 == 5)
+        bytes[18] = bytes[19] = 2; /* as a write-ahead log leaves it */
+    env_end(&e);
+    guard_pages = guard;
+    return bytes;
+}
+
 /* ---- mutations --------------------------------------------------------------------------------------- */
+
+static uint32_t get4(const uint8_t *p) {
+    return (uint32_t)get2(p) << 16 | get2(p + 2);
+}
 
 /* A database and what is known of its shape. */
 typedef struct victim {

@@ -259,7 +259,7 @@ public final class MemoryVfs implements AutoCloseable {
       checkExists(database, utf8);
     }
     ConnectionHandle connection =
-        handle.open(database, uri(utf8), flags, readOnly, (int) Math.min(timeout, Integer.MAX_VALUE));
+        handle.open(database, uri(utf8), flags, options, (int) Math.min(timeout, Integer.MAX_VALUE));
     try {
       return new SqliteConnection(this, connection);
     } catch (Throwable e) { // no memory for it
