@@ -17,6 +17,8 @@
 #define SQLITE_TEMP_STORE 3                     /* temporary tables and sorters never see a disk, whatever PRAGMA temp_store says */
 /* Not SQLITE_USE_ALLOCA: balancing 64 KiB pages would take 450 KB of stack, which a Java thread need not have. */
 
+#define SQLITE_JSON_MAX_DEPTH 500               /* half of what it is by default: that much json_patch would not fit on a stack of 256 KB */
+
 /* Pages and commits. */
 #define SQLITE_MAX_MMAP_SIZE 0x400000000000     /* 2^46: the pager reads pages in place (xFetch) for a database of any size */
 #define SQLITE_DEFAULT_MMAP_SIZE 0x400000000000 /* and does so without a PRAGMA mmap_size on each connection */
@@ -113,7 +115,7 @@ static const struct {
 } recursions[] = {
     {SQLITE_LIMIT_EXPR_DEPTH, 2500},         /* 540 in an expression, and 650 in as many views */
     {SQLITE_LIMIT_TRIGGER_DEPTH, 6000},      /* 1500: a trigger is compiled within the one that fires it, and so is a cascade */
-    {SQLITE_LIMIT_COMPOUND_SELECT, 6000},    /* 750 */
+    {SQLITE_LIMIT_COMPOUND_SELECT, 3000},    /* 750 */
     {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100}, /* 47: each % is one level */
     {SQLITE_LIMIT_COLUMN, 700},              /* 660: a generated column that is made from the one before it. Last: see below */
 };

@@ -5,11 +5,14 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -44,7 +47,7 @@ class LimitsTest {
     VARIABLE_NUMBER(3, "SELECT ?4", "variable number must be between ?1 and ?3"),
     TRIGGER_DEPTH(3, "PRAGMA recursive_triggers = 1; CREATE TABLE t(x); CREATE TRIGGER r AFTER INSERT ON t WHEN new.x < 9 BEGIN INSERT INTO t VALUES (new.x + 1); END;"
         + "INSERT INTO t VALUES (1)", "triggers nested too deep"),
-    PARSER_DEPTH(30, "SELECT " + "(".repeat(40) + "1" + ")".repeat(40), "Recursion limit"),
+    PARSER_DEPTH(30, "SELECT " + "(".repeat(300) + "1" + ")".repeat(300), "Recursion limit"),
     SCHEMA(3, "CREATE TABLE a(x); CREATE TABLE b(x); CREATE TABLE c(x); CREATE TABLE d(x); CREATE TABLE e(x)", ""),
     TRIGGER_STEPS(3, "CREATE TABLE t(x); CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t; DELETE FROM t; DELETE FROM t; DELETE FROM t; END", "");
 
@@ -159,35 +162,62 @@ class LimitsTest {
         .collect(Collectors.joining()) + rest;
   }
 
+  private static final Map<String, byte[]> DEEP = new HashMap<>();
+
+  @BeforeAll
+  static void makeDeep() throws InterruptedException {
+    String triggers = chain(999, "BEGIN; CREATE TABLE r0(x);", "CREATE TABLE r$i(x); CREATE TRIGGER g$i AFTER INSERT ON r$p BEGIN INSERT INTO r$i VALUES (1); END;", "COMMIT;");
+    String cascades = chain(900, "BEGIN; CREATE TABLE f0(x PRIMARY KEY);", "CREATE TABLE f$i(x PRIMARY KEY REFERENCES f$p ON DELETE CASCADE);", "COMMIT;");
+    String views = chain(999, "BEGIN; CREATE VIEW v0 AS SELECT 1 AS x;", "CREATE VIEW v$i AS SELECT x FROM v$p LIMIT 5;", "COMMIT");
+    run(64 << 20, () -> {
+      try (MemoryVfs vfs = MemoryVfs.create()) {
+        Map<String, String> scripts = new HashMap<>(Map.of("deep", triggers + cascades + views));
+        for (int width : new int[] {200, 1300, 1900}) {
+          scripts.put("wide " + width, chain(width, "CREATE TABLE c(c0", ", c$i AS (c$p)", "); INSERT INTO c VALUES (1)"));
+        }
+        scripts.forEach((name, script) -> {
+          try (SqliteConnection connection = vfs.open(name)) {
+            connection.execute(script);
+          }
+          DEEP.put(name, Sql.bytes(vfs, name));
+        });
+      }
+    });
+  }
+
   /** Schemas and statements that make SQLite recurse as deep as it ever does: each gives a result or an error, in each thread. */
   @ParameterizedTest
   @ValueSource(ints = {256, 512, 1024, 2048, 16384})
   void deepRecursionsDoNotOverflowAStack(int kilobytes) throws InterruptedException {
-    try (SqliteConnection maker = vfs.open("deep")) {
-      run(64 << 20, () -> {
-        maker.execute(chain(999, "BEGIN; CREATE TABLE r0(x);", "CREATE TABLE r$i(x); CREATE TRIGGER g$i AFTER INSERT ON r$p BEGIN INSERT INTO r$i VALUES (1); END;", "COMMIT"));
-        maker.execute(chain(900, "BEGIN; CREATE TABLE f0(x PRIMARY KEY);", "CREATE TABLE f$i(x PRIMARY KEY REFERENCES f$p ON DELETE CASCADE);", "COMMIT"));
-        maker.execute(chain(999, "BEGIN; CREATE VIEW v0 AS SELECT 1 AS x;", "CREATE VIEW v$i AS SELECT x FROM v$p LIMIT 5;", "COMMIT"));
-        maker.execute(chain(1900, "CREATE TABLE c(c0", ", c$i AS (c$p)", "); INSERT INTO c VALUES (1)"));
-      });
-    }
-    List<String> statements = List.of("INSERT INTO r0 VALUES (1)", "PRAGMA foreign_keys = 1", "DELETE FROM f0", "SELECT * FROM v998", "SELECT c1899 FROM c",
+    List<Integer> widths = List.of(200, 1300, 1900); // what is too wide for the thread cannot be loaded there at all
+    DEEP.forEach((name, bytes) -> vfs.deserialize(name, List.of(bytes)));
+    List<String> statements = List.of("INSERT INTO r0 VALUES (1)", "PRAGMA foreign_keys = 1; DELETE FROM f0", "SELECT * FROM v998",
         "SELECT " + "-(".repeat(990) + "1" + ")".repeat(990), "SELECT x" + "+x".repeat(990) + " FROM v0",
         "SELECT 1" + " UNION ALL SELECT 2".repeat(499), "SELECT 1" + " EXCEPT SELECT 2".repeat(499) + " ORDER BY 1",
         "SELECT '" + "a".repeat(24_000) + "' LIKE '" + "%a".repeat(24_000) + "b'", "SELECT '" + "a".repeat(24_000) + "' GLOB '" + "*a".repeat(24_000) + "b'",
-        "SELECT json('" + "[".repeat(1000) + "]".repeat(1000) + "')", "SELECT json_patch('" + "{\"a\":".repeat(999) + "1" + "}".repeat(999) + "', '" + "{\"a\":".repeat(999) + "1" + "}".repeat(999) + "')");
+        "SELECT json('" + "[".repeat(500) + "]".repeat(500) + "')", "SELECT json_patch('" + "{\"a\":".repeat(499) + "1" + "}".repeat(499) + "', '" + "{\"a\":".repeat(499) + "1" + "}".repeat(499) + "')");
     try (SqliteConnection connection = vfs.open("deep")) {
       run(kilobytes << 10, () -> {
         for (String sql : statements) {
-          try {
-            connection.execute(sql);
-          } catch (SqliteException e) {
-            assertTrue(e.code() == 1 || e.code() == 11, e.getMessage());
-            assertTrue(kilobytes < 16384, e.getMessage()); // there is room for all of it
+          attempt(connection, sql, kilobytes);
+        }
+        for (int width : widths) {
+          try (SqliteConnection wide = vfs.open("wide " + width)) {
+            attempt(wide, "SELECT c" + (width - 1) + " FROM c", kilobytes);
           }
         }
         assertEquals(2, Sql.number(connection, "SELECT 1 + 1"));
       });
+    }
+  }
+
+  private static void attempt(SqliteConnection connection, String sql, int kilobytes) {
+    try {
+      connection.execute(sql);
+    } catch (SqliteException e) {
+      assertTrue(e.getMessage().matches("(triggers nested too deep|VIEWs and/or subqueries nested too deep|Expression tree is too large.*"
+          + "|too many terms in compound SELECT|LIKE or GLOB pattern too complex|malformed database schema .c. - too many columns on c) .*"), e.getMessage());
+      assertTrue(kilobytes < 16384, e.getMessage()); // there is room for all of it
     }
   }
 
