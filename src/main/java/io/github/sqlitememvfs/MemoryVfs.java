@@ -15,8 +15,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
 
 /**
- * A place in memory where SQLite databases live: a virtual file system, for SQLite, that never touches a disk. (SQL
- * can: in {@code ATTACH} and {@code VACUUM INTO} it may name SQLite's own, as in {@code 'file:/tmp/x?vfs=unix'}.)
+ * A place in memory where SQLite databases live: a virtual file system, for SQLite, that never touches a disk. Nor can
+ * SQL: SQLite's own, such as {@code unix}, are not there to be named in {@code ATTACH} or {@code VACUUM INTO}.
  *
  * <pre>{@code
  * try (MemoryVfs vfs = MemoryVfs.create()) {
