@@ -4,6 +4,9 @@
 
 #include "sqlite3.h"
 
+#include <stdbool.h>
+#include <stdint.h>
+
 /* The content of a connection's database was replaced, and its text encoding may be another one, which SQLite otherwise reads once in
  * the life of a connection. Has no effect unless this is the connection's only database, since all of a connection have
  * the same: SQLite then answers with an error until the connection is opened anew. Called by whoever uses the
@@ -15,5 +18,34 @@ void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 int mv_engine_busy_timeout(sqlite3 *db);
 /* How often the busy handler was called since the statement that runs began. */
 int mv_engine_busy_count(sqlite3 *db);
+/* For content that may be hostile: SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_TRUSTED_SCHEMA off, and PRAGMA cell_size_check, which
+ * has no other interface than SQL. For a connection that has no statement yet. */
+void mv_engine_harden(sqlite3 *db);
+
+/*
+ * Limits that follow from the stack. SQLite's own let one recursion after the other go 1000 deep, which takes more than a thread
+ * of a JVM has by default (1 MiB), let alone a small one: and beyond its stack a JVM ends. Between enter and leave the
+ * connection has only the limits that the calling thread has room for: an error then says which one was reached. Around all
+ * that compiles or runs a statement; what is in between may be left by no other way.
+ */
+typedef struct mv_limits {
+    int saved[5];
+    int lowered; /* how many */
+} mv_limits;
+
+void mv_engine_enter(sqlite3 *db, mv_limits *limits);
+void mv_engine_leave(sqlite3 *db, const mv_limits *limits);
+
+/*
+ * A limit of time: what the connection runs after mv_engine_start_timer fails with SQLITE_INTERRUPT once so many microseconds have passed.
+ * It is looked at every thousand steps of SQLite's machine. The timer lives as long as the connection, and uses its progress handler;
+ * a connection without one pays nothing. NULL: no memory.
+ */
+typedef struct mv_timer mv_timer;
+
+mv_timer *mv_engine_new_timer(sqlite3 *db);
+void mv_engine_start_timer(mv_timer *timer, int64_t usec);
+/* Whether it has ended something since it was started. */
+bool mv_engine_timer_expired(const mv_timer *timer);
 
 #endif

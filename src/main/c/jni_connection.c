@@ -1,4 +1,5 @@
 /* Natives for connections. See jni_util.h. */
+#include "engine.h"
 #include "jni_util.h"
 
 #include "sqlite3.h"
@@ -6,6 +7,7 @@
 #include <string.h>
 
 #define DB(handle) MV_POINTER(sqlite3, handle)
+#define TIMER(handle) MV_POINTER(mv_timer, handle)
 
 /* Codes of Native.prepare and Native.execute beside SQLite's. */
 #define NO_STATEMENT (-1)
@@ -41,6 +43,31 @@ static void interrupt(JNIEnv *env, jclass c, jlong db) {
 static jint busyTimeout(JNIEnv *env, jclass c, jlong db, jint millis) {
     (void)env, (void)c;
     return sqlite3_busy_timeout(DB(db), millis);
+}
+
+static void harden(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    mv_engine_harden(DB(db));
+}
+
+static void limit(JNIEnv *env, jclass c, jlong db, jint id, jint value) {
+    (void)env, (void)c;
+    sqlite3_limit(DB(db), id, value);
+}
+
+static jlong newTimer(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    return MV_HANDLE(mv_engine_new_timer(DB(db)));
+}
+
+static void startTimer(JNIEnv *env, jclass c, jlong timer, jlong usec) {
+    (void)env, (void)c;
+    mv_engine_start_timer(TIMER(timer), usec);
+}
+
+static jboolean timerExpired(JNIEnv *env, jclass c, jlong timer) {
+    (void)env, (void)c;
+    return mv_engine_timer_expired(TIMER(timer));
 }
 
 static jlong changes(JNIEnv *env, jclass c, jlong db) {
@@ -143,7 +170,8 @@ static int run_one(sqlite3 *db, sqlite3_stmt *stmt, bool in_body, jlong *changed
     return rc;
 }
 
-static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in_body, jintArray out, jlongArray changed) {
+static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in_body, jlong timer, jlong usec,
+                    jintArray out, jlongArray changed) {
     (void)c;
     mv_text text;
     jlong rows = 0;
@@ -152,13 +180,17 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     char *end = text.bytes + text.n, *start = start_of_statement(text.bytes, end);
     const char *tail;
     int rc = SQLITE_OK;
+    mv_limits limits;
+    mv_engine_enter(DB(db), &limits);
     while (rc == SQLITE_OK && start < end) {
         sqlite3_stmt *stmt;
+        if (timer) mv_engine_start_timer(TIMER(timer), usec);
         rc = compile(DB(db), start, end, &stmt, &tail);
         if (rc != SQLITE_OK) tail = end_of_statement(start, end);
         else if (stmt) rc = run_one(DB(db), stmt, in_body, &rows);
         if (rc == SQLITE_OK) start = start_of_statement(text.bytes + (tail - text.bytes), end);
     }
+    mv_engine_leave(DB(db), &limits);
     if (rc != SQLITE_OK) {
         jint range[] = { (jint)(start - text.bytes), (jint)(tail - text.bytes) };
         (*env)->SetIntArrayRegion(env, out, 0, 2, range);
@@ -190,6 +222,8 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
     int rc = SQLITE_NOMEM;
     if (text.bytes) {
         const char *start = text.bytes, *end = text.bytes + text.n;
+        mv_limits limits;
+        mv_engine_enter(DB(db), &limits);
         do rc = compile(DB(db), start, end, &stmt, &start);
         while (rc == SQLITE_OK && !stmt && start < end); /* a comment or a semicolon comes first */
         if (rc == SQLITE_OK && !stmt) rc = NO_STATEMENT;
@@ -198,6 +232,7 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
             stmt = NULL;
             rc = MORE_STATEMENTS;
         }
+        mv_engine_leave(DB(db), &limits);
     }
     mv_text_free(&text);
     mv_set_int(env, out, 0, rc);
@@ -211,12 +246,17 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(closeConnection, "(J)I"),
     MV_NATIVE(interrupt, "(J)V"),
     MV_NATIVE(busyTimeout, "(JI)I"),
+    MV_NATIVE(harden, "(J)V"),
+    MV_NATIVE(limit, "(JII)V"),
+    MV_NATIVE(newTimer, "(J)J"),
+    MV_NATIVE(startTimer, "(JJ)V"),
+    MV_NATIVE(timerExpired, "(J)Z"),
     MV_NATIVE(changes, "(J)J"),
     MV_NATIVE(totalChanges, "(J)J"),
     MV_NATIVE(lastInsertRowId, "(J)J"),
     MV_NATIVE(autocommit, "(J)Z"),
     MV_NATIVE(errorMessage, "(JI[I)[B"),
-    MV_NATIVE(execute, "(J[BZ[I[J)I"),
+    MV_NATIVE(execute, "(J[BZJJ[I[J)I"),
     MV_NATIVE(prepare, "(J[B[I)J"),
 };
 

@@ -5,6 +5,7 @@
  */
 #include "jni_util.h"
 
+#include "no_disk.h"
 #include "sqlite3.h"
 
 static bool register_all(JNIEnv *env, jclass native) {
@@ -20,7 +21,7 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved) {
     void *env_pointer = NULL;
     if ((*vm)->GetEnv(vm, &env_pointer, JNI_VERSION_1_6) != JNI_OK) return JNI_ERR;
     JNIEnv *env = env_pointer;
-    if (sqlite3_initialize() != SQLITE_OK) return JNI_ERR;
+    if (mv_no_disk() != SQLITE_OK) return JNI_ERR; /* starts SQLite */
     jclass native = (*env)->FindClass(env, "io/github/sqlitememvfs/Native");
     if (!native) return JNI_ERR; /* with its exception */
     bool registered = register_all(env, native);

@@ -4,6 +4,7 @@
  * A row is left in memory that Java reads without a call: Native.ROW_HEADER says how. Columns that are not asked for cost little
  * that way, those that are cost no call; long values stay where they are until they are asked for.
  */
+#include "engine.h"
 #include "jni_util.h"
 
 #include "sqlite3.h"
@@ -82,8 +83,12 @@ static void put_row(sqlite3_stmt *stmt, char *row, int64_t capacity) {
 
 static jint step(JNIEnv *env, jclass c, jlong stmt, jboolean in_body, jlong row, jint capacity) {
     (void)env, (void)c;
-    if (in_body && sqlite3_get_autocommit(sqlite3_db_handle(STMT(stmt)))) return BODY_ENDED;
+    sqlite3 *db = sqlite3_db_handle(STMT(stmt));
+    if (in_body && sqlite3_get_autocommit(db)) return BODY_ENDED;
+    mv_limits limits;
+    mv_engine_enter(db, &limits);
     int rc = sqlite3_step(STMT(stmt));
+    mv_engine_leave(db, &limits);
     if (rc == SQLITE_ROW && row) put_row(STMT(stmt), MV_POINTER(char, row), capacity);
     return rc;
 }

@@ -17,6 +17,8 @@
 #define SQLITE_TEMP_STORE 3                     /* temporary tables and sorters never see a disk, whatever PRAGMA temp_store says */
 /* Not SQLITE_USE_ALLOCA: balancing 64 KiB pages would take 450 KB of stack, which a Java thread need not have. */
 
+#define SQLITE_JSON_MAX_DEPTH 500               /* half of what it is by default: that much json_patch would not fit on a stack of 256 KB */
+
 /* Pages and commits. */
 #define SQLITE_MAX_MMAP_SIZE 0x400000000000     /* 2^46: the pager reads pages in place (xFetch) for a database of any size */
 #define SQLITE_DEFAULT_MMAP_SIZE 0x400000000000 /* and does so without a PRAGMA mmap_size on each connection */
@@ -70,8 +72,7 @@
 /* ---- see engine.h ---- */
 
 #include "engine.h"
-
-#include <stdbool.h>
+#include "sync.h"
 
 void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file) {
     bool only = db->nDb == 2 && !db->aDb[1].pBt; /* the second is of temporary tables, if there are any */
@@ -85,4 +86,97 @@ int mv_engine_busy_timeout(sqlite3 *db) {
 
 int mv_engine_busy_count(sqlite3 *db) {
     return db->busyHandler.nBusy;
+}
+
+void mv_engine_harden(sqlite3 *db) {
+    db->flags |= SQLITE_Defensive | SQLITE_CellSizeCk;
+    db->flags &= ~(u64)SQLITE_TrustedSchema;
+}
+
+/* Lowest address of the calling thread's stack; NULL: not known. */
+static char *end_of_stack(void) {
+    static _Thread_local char *end;
+    if (end) return end;
+#if defined(_WIN32)
+    ULONG_PTR low, high;
+    GetCurrentThreadStackLimits(&low, &high);
+    end = (char *)low;
+#elif defined(__APPLE__)
+    pthread_t self = pthread_self();
+    end = (char *)pthread_get_stackaddr_np(self) - pthread_get_stacksize_np(self);
+#else
+    extern int pthread_getattr_np(pthread_t, pthread_attr_t *); /* declared for _GNU_SOURCE only */
+    pthread_attr_t attributes;
+    void *low;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0) return NULL;
+    if (pthread_attr_getstack(&attributes, &low, &size) == 0) end = low;
+    pthread_attr_destroy(&attributes);
+#endif
+    return end;
+}
+
+#define STACK_KEPT (96 << 10) /* for the JVM's guard pages at its end, and for what does not recurse */
+#define STACK_AMPLE (6 << 20) /* enough for SQLite's own limits, all at once */
+
+/* What one level of a recursion may take of the stack: as measured on x86-64, times the share of the stack that it is given. */
+static const struct {
+    int limit, bytes;
+} recursions[] = {
+    {SQLITE_LIMIT_EXPR_DEPTH, 2500},         /* 540 in an expression, and 650 in as many views */
+    {SQLITE_LIMIT_TRIGGER_DEPTH, 6000},      /* 1500: a trigger is compiled within the one that fires it, and so is a cascade */
+    {SQLITE_LIMIT_COMPOUND_SELECT, 3000},    /* 750 */
+    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100}, /* 47: each % is one level */
+    {SQLITE_LIMIT_COLUMN, 700},              /* 660: a generated column that is made from the one before it. Last: see below */
+};
+
+void mv_engine_enter(sqlite3 *db, mv_limits *limits) {
+    char here, *end = end_of_stack();
+    limits->lowered = 0;
+    if (!end || &here - end > STACK_AMPLE) return;
+    int64_t left = &here - end - STACK_KEPT;
+    int count = (int)ArraySize(recursions);
+    if (!(db->flags & SQLITE_Defensive)) count--; /* wide tables without a chain are more likely than such a chain, but in hostile schemas */
+    for (int i = 0; i < count; i++) {
+        int *limit = &db->aLimit[recursions[i].limit], most = left > 0 ? (int)(left / recursions[i].bytes) : 0;
+        limits->saved[i] = *limit;
+        if (*limit > most) *limit = most > 1 ? most : 1; /* 0 would stand for none */
+    }
+    limits->lowered = count;
+}
+
+void mv_engine_leave(sqlite3 *db, const mv_limits *limits) {
+    for (int i = 0; i < limits->lowered; i++) db->aLimit[recursions[i].limit] = limits->saved[i];
+}
+
+#define TIMER_STEPS 1000 /* of SQLite's machine: some ten microseconds */
+
+struct mv_timer {
+    int64_t deadline; /* of the clock of mv_now_usec */
+    bool expired;
+};
+
+static int timer_progress(void *arg) {
+    mv_timer *timer = arg;
+    if (mv_now_usec() < timer->deadline) return 0;
+    timer->expired = true;
+    return 1;
+}
+
+mv_timer *mv_engine_new_timer(sqlite3 *db) {
+    mv_timer *timer = sqlite3_malloc(sizeof *timer);
+    if (!timer) return NULL;
+    *timer = (mv_timer){.deadline = INT64_MAX};
+    if (sqlite3_set_clientdata(db, "mv_timer", timer, sqlite3_free) != SQLITE_OK) return NULL; /* it has freed it */
+    sqlite3_progress_handler(db, TIMER_STEPS, timer_progress, timer);
+    return timer;
+}
+
+void mv_engine_start_timer(mv_timer *timer, int64_t usec) {
+    timer->deadline = mv_deadline(usec);
+    timer->expired = false;
+}
+
+bool mv_engine_timer_expired(const mv_timer *timer) {
+    return timer->expired;
 }

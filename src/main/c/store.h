@@ -65,7 +65,8 @@ typedef struct mv_load mv_load;
 /* ---- store ---------------------------------------------------------------------------------------- */
 
 /* A new store with one reference. block_size: a power of two from 512 to 65536, or 0 for each database's own
- * page size. max_bytes: limit of bytes in use (blocks and table nodes), or 0 for none. NULL: no memory. */
+ * page size. max_bytes: limit of bytes in use (blocks and table nodes), and of the size that a transaction can give a database, holes
+ * included; 0 for none. NULL: no memory. */
 mv_store *mv_store_new(uint32_t block_size, uint64_t max_bytes);
 void mv_store_hold(mv_store *store);
 void mv_store_release(mv_store *store); /* the last release frees it; databases, named or used, each hold one: close it first */

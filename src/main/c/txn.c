@@ -91,9 +91,16 @@ static bool holds(const mv_txn *txn, uint64_t number, size_t within, const char 
     return block && end <= txn->size && memcmp(block + within, bytes, n) == 0;
 }
 
+/* A file that is mostly holes needs little memory, but whoever copies it gets all of its zeros: the limit is for its length, too. */
+static bool too_long(const mv_txn *txn, int64_t size) {
+    uint64_t limit = txn->edit.arena->limit;
+    return limit && size > txn->size && (uint64_t)size > limit;
+}
+
 mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) {
     mv_table *table = &txn->table;
     if (n == 0) return MV_OK;
+    if (too_long(txn, offset + (int64_t)n)) return MV_FULL;
     choose_block_size(txn, n); /* SQLite writes whole pages */
     mv_result rc = clear_gap(txn, offset);
     if (rc) return rc;
@@ -126,6 +133,7 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) 
 }
 
 mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
+    if (too_long(txn, size)) return MV_FULL;
     if (size > txn->size) {
         choose_block_size(txn, 4096);
         mv_result rc = clear_gap(txn, size);

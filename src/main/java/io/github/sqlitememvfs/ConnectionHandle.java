@@ -39,6 +39,11 @@ final class ConnectionHandle {
   final String database;
   final boolean readOnly;
 
+  /** What statements may take, in microseconds, and what ends those that take longer; zero: none. */
+  final long statementMicros;
+
+  private final long timer;
+
   /** What {@link Native} has to tell, and the bytes of small texts; under the lock. */
   final int[] out = new int[2];
 
@@ -72,10 +77,12 @@ final class ConnectionHandle {
   private volatile boolean forgotten;
   private volatile boolean pending;
 
-  ConnectionHandle(StoreHandle store, String database, boolean readOnly, long address) {
+  ConnectionHandle(StoreHandle store, String database, OpenOptions options, long address, long timer) {
     this.store = store;
     this.database = database;
-    this.readOnly = readOnly;
+    this.readOnly = options.isReadOnly();
+    this.statementMicros = TimeUnit.MILLISECONDS.toMicros(options.getStatementTimeout());
+    this.timer = timer;
     this.address = address;
     this.interruptible = address;
   }
@@ -257,7 +264,7 @@ final class ConnectionHandle {
   long execute(byte[] script) {
     out[0] = 0;
     out[1] = script.length;
-    int code = Native.execute(address, script, inBody(), out, changed);
+    int code = Native.execute(address, script, inBody(), timer, statementMicros, out, changed);
     if (code == Native.BODY_ENDED) {
       throw bodyEndedException();
     }
@@ -271,6 +278,13 @@ final class ConnectionHandle {
     return changed[0];
   }
 
+  /** What is run next has so much time, if statements have a limit of it. */
+  void startTimer(long micros) {
+    if (timer != 0) {
+      Native.startTimer(timer, micros);
+    }
+  }
+
   /** Runs one of the library's own statements. */
   void run(String sql) {
     execute(sql.getBytes(US_ASCII));
@@ -278,6 +292,7 @@ final class ConnectionHandle {
 
   /** Prepares exactly one statement. */
   StatementHandle prepare(String sql, byte[] utf8) {
+    startTimer(statementMicros);
     long statement = Native.prepare(address, utf8, out);
     int code = out[0];
     if (code == Native.NO_STATEMENT) {
@@ -348,6 +363,9 @@ final class ConnectionHandle {
   private SqliteException error(int code, String sql, byte[] utf8, int start, int end) {
     String message = Text.decode(Native.errorMessage(address, code, out));
     int extended = out[0];
+    if (code == SqliteCodes.INTERRUPT && timer != 0 && Native.timerExpired(timer)) {
+      message = "the statement took longer than its timeout of " + TimeUnit.MICROSECONDS.toMillis(statementMicros) + " ms";
+    }
     int offset = out[1];
     String statement = sql;
     int first = start;

@@ -15,8 +15,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
 
 /**
- * A place in memory where SQLite databases live: a virtual file system, for SQLite, that never touches a disk. (SQL
- * can: in {@code ATTACH} and {@code VACUUM INTO} it may name SQLite's own, as in {@code 'file:/tmp/x?vfs=unix'}.)
+ * A place in memory where SQLite databases live: a virtual file system, for SQLite, that never touches a disk. Nor can
+ * SQL: SQLite's own, such as {@code unix}, are not there to be named in {@code ATTACH} or {@code VACUUM INTO}.
  *
  * <pre>{@code
  * try (MemoryVfs vfs = MemoryVfs.create()) {
@@ -151,8 +151,11 @@ public final class MemoryVfs implements AutoCloseable {
     }
 
     /**
-     * Limit of the memory that all databases together may use, old versions included. What would go beyond fails with
-     * a {@link SqliteFullException}, and its transaction is rolled back.
+     * Limit of the memory that all databases together may use, old versions included, and of the size of each. What
+     * would go beyond fails with a {@link SqliteFullException}, and its transaction is rolled back.
+     *
+     * <p>A size can be larger than the memory: pages that were never written take none. In a corrupt database these can
+     * be any number, which only such a limit bounds.
      *
      * @param bytes the limit, or 0 for none (the default)
      * @return this
@@ -256,7 +259,7 @@ public final class MemoryVfs implements AutoCloseable {
       checkExists(database, utf8);
     }
     ConnectionHandle connection =
-        handle.open(database, uri(utf8), flags, readOnly, (int) Math.min(timeout, Integer.MAX_VALUE));
+        handle.open(database, uri(utf8), flags, options, (int) Math.min(timeout, Integer.MAX_VALUE));
     try {
       return new SqliteConnection(this, connection);
     } catch (Throwable e) { // no memory for it

@@ -149,6 +149,21 @@ final class Native {
 
   static native int busyTimeout(long connection, int millis);
 
+  /** For content that may be hostile; before the first statement. */
+  static native void harden(long connection);
+
+  /** Sets a limit ({@link SqliteLimit#id}); a negative value changes nothing. */
+  static native void limit(long connection, int id, int value);
+
+  /** A timer that lives as long as the connection; zero: no memory. */
+  static native long newTimer(long connection);
+
+  /** What runs from now on fails with INTERRUPT once so many microseconds have passed. */
+  static native void startTimer(long timer, long micros);
+
+  /** Whether it has ended something since it was started. */
+  static native boolean timerExpired(long timer);
+
   static native long changes(long connection);
 
   static native long totalChanges(long connection);
@@ -165,9 +180,11 @@ final class Native {
 
   /**
    * Runs all statements; inBody: as long as a transaction is open. out[0], out[1]: start and end of the statement that
-   * failed; changed[0]: rows that those before it changed. SQLite's code, BODY_ENDED or PARAMETERS.
+   * failed; changed[0]: rows that those before it changed. If timer is not zero, each statement has that many
+   * microseconds. SQLite's code, BODY_ENDED or PARAMETERS.
    */
-  static native int execute(long connection, byte[] sql, boolean inBody, int[] out, long[] changed);
+  static native int execute(
+      long connection, byte[] sql, boolean inBody, long timer, long micros, int[] out, long[] changed);
 
   /** out[0]: SQLite's code, NO_STATEMENT or MORE_STATEMENTS. Zero unless that is OK. */
   static native long prepare(long connection, byte[] sql, int[] out);

@@ -1,30 +1,62 @@
 package io.github.sqlitememvfs;
 
+import java.util.Arrays;
+
 /**
  * How a connection is opened. Immutable: each setter returns a changed copy.
  *
  * <pre>{@code
  * vfs.open("shop", OpenOptions.defaults().readOnly(true));
  * }</pre>
+ *
+ * <p><b>Databases from strangers.</b> Every connection is {@linkplain #hardened(boolean) hardened} unless one asks for
+ * the opposite, since its content can be replaced at any time. What is left to choose is how much a database may cost:
+ *
+ * <pre>{@code
+ * MemoryVfs vfs = MemoryVfs.builder().maxBytes(100_000_000).build();
+ * vfs.deserialize("upload", in);
+ * vfs.open("upload", OpenOptions.defaults().statementTimeout(2000).limit(SqliteLimit.LENGTH, 1_000_000));
+ * }</pre>
  */
 public final class OpenOptions {
   /** The value of {@link #getBusyTimeout} that stands for the setting of the {@link MemoryVfs}. */
   public static final long BUSY_TIMEOUT_OF_VFS = -1;
 
-  private static final OpenOptions DEFAULTS = new OpenOptions(false, false, BUSY_TIMEOUT_OF_VFS);
+  /** The value of {@link #getStatementTimeout} that stands for none. */
+  public static final long NO_TIMEOUT = 0;
+
+  /** The value of {@link #getLimit} that stands for SQLite's own limit. */
+  public static final int LIMIT_OF_SQLITE = -1;
+
+  private static final OpenOptions DEFAULTS =
+      new OpenOptions(false, false, BUSY_TIMEOUT_OF_VFS, true, NO_TIMEOUT, noLimits());
 
   private final boolean readOnly;
   private final boolean mustExist;
   private final long busyTimeout;
+  private final boolean hardened;
+  private final long statementTimeout;
+  private final int[] limits; // by ordinal
 
-  private OpenOptions(boolean readOnly, boolean mustExist, long busyTimeout) {
+  private OpenOptions(boolean readOnly, boolean mustExist, long busyTimeout, boolean hardened, long statementTimeout,
+      int[] limits) {
     this.readOnly = readOnly;
     this.mustExist = mustExist;
     this.busyTimeout = busyTimeout;
+    this.hardened = hardened;
+    this.statementTimeout = statementTimeout;
+    this.limits = limits;
+  }
+
+  private static int[] noLimits() {
+    int[] limits = new int[SqliteLimit.values().length];
+    Arrays.fill(limits, LIMIT_OF_SQLITE);
+    return limits;
   }
 
   /**
-   * The defaults: reading and writing, a database that is not there is made, busy timeout of the {@link MemoryVfs}.
+   * The defaults: reading and writing, a database that is not there is made, busy timeout of the {@link MemoryVfs},
+   * hardened, no statement timeout, SQLite's limits.
    *
    * @return the defaults
    */
@@ -39,7 +71,7 @@ public final class OpenOptions {
    * @return a copy with that setting
    */
   public OpenOptions readOnly(boolean value) {
-    return new OpenOptions(value, mustExist, busyTimeout);
+    return new OpenOptions(value, mustExist, busyTimeout, hardened, statementTimeout, limits);
   }
 
   /**
@@ -49,7 +81,7 @@ public final class OpenOptions {
    * @return a copy with that setting
    */
   public OpenOptions mustExist(boolean value) {
-    return new OpenOptions(readOnly, value, busyTimeout);
+    return new OpenOptions(readOnly, value, busyTimeout, hardened, statementTimeout, limits);
   }
 
   /**
@@ -61,7 +93,69 @@ public final class OpenOptions {
    * @throws IllegalArgumentException if it is negative
    */
   public OpenOptions busyTimeout(long millis) {
-    return new OpenOptions(readOnly, mustExist, checkTimeout(millis));
+    return new OpenOptions(readOnly, mustExist, checkTimeout(millis), hardened, statementTimeout, limits);
+  }
+
+  /**
+   * Whether the connection expects its database to be hostile; true by default. Then
+   *
+   * <ul>
+   *   <li>views, triggers, CHECKs, generated columns and the like cannot call functions, or use virtual tables, with
+   *       effects beyond the database (SQLite's {@code TRUSTED_SCHEMA} is off);
+   *   <li>SQL cannot damage the file: no {@code PRAGMA writable_schema} or {@code journal_mode = OFF}, no writing of
+   *       the shadow tables of full text indexes and the like (SQLite's {@code DEFENSIVE} is on);
+   *   <li>the cells of each page are checked when it is first read ({@code PRAGMA cell_size_check}), and a table may
+   *       have fewer columns in a thread with a small stack.
+   * </ul>
+   *
+   * @param value false to trust what the database brings and the SQL that is run
+   * @return a copy with that setting
+   */
+  public OpenOptions hardened(boolean value) {
+    return new OpenOptions(readOnly, mustExist, busyTimeout, value, statementTimeout, limits);
+  }
+
+  /**
+   * How long a statement of the connection may run before it fails with {@code SQLITE_INTERRUPT} (9), as if {@link
+   * SqliteConnection#interrupt} had been called then. It bounds what a database can cost: a view can be without end.
+   *
+   * <p>Counted is the time within SQLite: from the first {@link SqliteStatement#step} on, without what the caller does
+   * between two steps; reset begins anew. Compiling a statement has as much time again, and so has each statement of a
+   * script. SQLite looks at the clock every thousand instructions: a function that takes long for one huge value is
+   * noticed after it, so set {@link SqliteLimit#LENGTH}, too. Waiting for another writer has its own
+   * {@linkplain #busyTimeout timeout}.
+   *
+   * @param millis milliseconds; {@link #NO_TIMEOUT} (0), the default, for none
+   * @return a copy with that setting
+   * @throws IllegalArgumentException if it is negative
+   */
+  public OpenOptions statementTimeout(long millis) {
+    if (millis < 0) {
+      throw new IllegalArgumentException(
+          "statement timeout is negative: " + millis + " ms; " + NO_TIMEOUT + " stands for none");
+    }
+    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, millis, limits);
+  }
+
+  /**
+   * Lowers a limit of the connection. Beside these, recursions (of expressions, views, triggers, LIKE) never go deeper
+   * than the calling thread's stack allows: with the JVM's usual 1 MB, an expression about 370 levels
+   * and triggers about 150, and with 6 MB as deep as SQLite's own limits.
+   *
+   * @param limit which
+   * @param value the highest value that is allowed; one above SQLite's own limit stands for that
+   * @return a copy with that setting
+   * @throws IllegalArgumentException if it is negative
+   */
+  public OpenOptions limit(SqliteLimit limit, int value) {
+    int index = limit.ordinal();
+    if (value < 0) {
+      throw new IllegalArgumentException("limit " + limit + " is negative: " + value
+          + "; without a call, SQLite's own limit is in force");
+    }
+    int[] changed = limits.clone();
+    changed[index] = value;
+    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, statementTimeout, changed);
   }
 
   /**
@@ -91,10 +185,45 @@ public final class OpenOptions {
     return busyTimeout;
   }
 
+  /**
+   * Whether the connection expects its database to be hostile.
+   *
+   * @return true if so, as by default
+   */
+  public boolean isHardened() {
+    return hardened;
+  }
+
+  /**
+   * How long a statement may run.
+   *
+   * @return milliseconds, or {@link #NO_TIMEOUT}
+   */
+  public long getStatementTimeout() {
+    return statementTimeout;
+  }
+
+  /**
+   * A limit of the connection.
+   *
+   * @param limit which
+   * @return the value that was set, or {@link #LIMIT_OF_SQLITE}
+   */
+  public int getLimit(SqliteLimit limit) {
+    return limits[limit.ordinal()];
+  }
+
   @Override
   public String toString() {
-    return "OpenOptions[readOnly=" + readOnly + ", mustExist=" + mustExist + ", busyTimeout="
-        + (busyTimeout == BUSY_TIMEOUT_OF_VFS ? "of the VFS" : busyTimeout + " ms") + "]";
+    StringBuilder text = new StringBuilder("OpenOptions[readOnly=" + readOnly + ", mustExist=" + mustExist
+        + ", busyTimeout=" + (busyTimeout == BUSY_TIMEOUT_OF_VFS ? "of the VFS" : busyTimeout + " ms") + ", hardened="
+        + hardened + ", statementTimeout=" + (statementTimeout == NO_TIMEOUT ? "none" : statementTimeout + " ms"));
+    for (SqliteLimit limit : SqliteLimit.values()) {
+      if (getLimit(limit) != LIMIT_OF_SQLITE) {
+        text.append(", ").append(limit).append('=').append(getLimit(limit));
+      }
+    }
+    return text.append(']').toString();
   }
 
   static long checkTimeout(long millis) {

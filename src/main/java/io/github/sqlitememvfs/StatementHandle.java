@@ -34,6 +34,9 @@ final class StatementHandle {
   /** Whether it was run to its end, or to an error, and must be reset before parameters can be bound. */
   boolean ended;
 
+  /** Time that it has taken so far, if there is a limit of it. */
+  private long nanos;
+
   /** Whether it was ended on a row, which the next step has to say. */
   private boolean interrupted;
 
@@ -53,7 +56,7 @@ final class StatementHandle {
     if (row == null && Native.columnCount(address) > 0) {
       useRow(connection.takeRow(0));
     }
-    int code = Native.step(address, connection.inBody(), rowAddress, row == null ? 0 : row.capacity());
+    int code = connection.statementMicros == 0 ? stepOnce() : stepInTime();
     if (code == SqliteCodes.ROW) {
       ended = false;
       columns = row == null ? -1 : row.getInt(0);
@@ -64,6 +67,7 @@ final class StatementHandle {
       return true;
     }
     ended = true;
+    nanos = 0;
     if (code == SqliteCodes.DONE) {
       return false;
     }
@@ -72,6 +76,18 @@ final class StatementHandle {
     } finally { // also when there is no memory for the message
       Native.reset(address);
     }
+  }
+
+  private int stepOnce() {
+    return Native.step(address, connection.inBody(), rowAddress, row == null ? 0 : row.capacity());
+  }
+
+  private int stepInTime() {
+    long start = System.nanoTime();
+    connection.startTimer(Math.max(0, connection.statementMicros - nanos / 1000));
+    int code = stepOnce();
+    nanos += System.nanoTime() - start;
+    return code;
   }
 
   /** Runs it to its end. Returns how many rows it changed. */
@@ -130,6 +146,7 @@ final class StatementHandle {
     onRow = false;
     ended = false;
     interrupted = false;
+    nanos = 0;
     Native.reset(address);
   }
 

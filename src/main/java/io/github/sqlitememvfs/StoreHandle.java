@@ -112,7 +112,7 @@ final class StoreHandle {
   // ---- what is open ----
 
   /** Opens a connection; flags: SQLite's. */
-  ConnectionHandle open(String database, byte[] uri, int flags, boolean readOnly, int busyTimeout) {
+  ConnectionHandle open(String database, byte[] uri, int flags, OpenOptions options, int busyTimeout) {
     long[] out = new long[1];
     opening.readLock().lock();
     try {
@@ -127,7 +127,7 @@ final class StoreHandle {
         String message = Text.decode(Native.errorMessage(connection, code, details));
         throw SqliteException.of(details[0], "cannot open database " + Text.quote(database) + " of " + name + ": " + message);
       }
-      ConnectionHandle handle = new ConnectionHandle(this, database, readOnly, connection);
+      ConnectionHandle handle = new ConnectionHandle(this, database, options, connection, configure(connection, options));
       synchronized (this) {
         connections.add(handle);
       }
@@ -140,6 +140,27 @@ final class StoreHandle {
     } finally {
       opening.readLock().unlock();
     }
+  }
+
+  /** Settings of a connection that has run nothing yet. Returns its timer, or zero. */
+  private static long configure(long connection, OpenOptions options) {
+    if (options.isHardened()) {
+      Native.harden(connection);
+    }
+    for (SqliteLimit limit : SqliteLimit.VALUES) {
+      int value = options.getLimit(limit);
+      if (value != OpenOptions.LIMIT_OF_SQLITE) {
+        Native.limit(connection, limit.id, value);
+      }
+    }
+    if (options.getStatementTimeout() == OpenOptions.NO_TIMEOUT) {
+      return 0;
+    }
+    long timer = Native.newTimer(connection);
+    if (timer == 0) {
+      throw SqliteException.of(SqliteCodes.NOMEM, "no memory for a connection");
+    }
+    return timer;
   }
 
   /** Pins the newest version. */

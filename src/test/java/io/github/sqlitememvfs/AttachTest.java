@@ -5,8 +5,11 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -17,7 +20,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AttachTest {
 
   private final MemoryVfs vfs = MemoryVfs.create();
-  private final SqliteConnection connection = vfs.open("main one");
+  private SqliteConnection connection = vfs.open("main one");
 
   @AfterEach
   void close() {
@@ -125,6 +128,9 @@ class AttachTest {
   @ParameterizedTest
   @ValueSource(strings = {"delete", "truncate", "persist", "memory", "off"})
   void journalsHaveNoNames(String journalMode) {
+    connection.close();
+    connection = vfs.open("main one", OpenOptions.defaults().hardened(!journalMode.equals("off")));
+    assertEquals(journalMode, Sql.text(connection, "PRAGMA journal_mode = " + journalMode));
     connection.execute("ATTACH 'file:other' AS o; PRAGMA main.journal_mode = " + journalMode + "; PRAGMA o.journal_mode = " + journalMode);
     connection.execute("CREATE TABLE t(x); CREATE TABLE o.t(x); BEGIN; INSERT INTO t VALUES (1); INSERT INTO o.t VALUES (1)");
     assertEquals(List.of("main one", "other"), vfs.databases());
@@ -153,6 +159,38 @@ class AttachTest {
       Sql.assertWhole(copy);
     }
     assertThrows(SqliteException.class, () -> connection.execute("VACUUM INTO 'file:copy%20of%20it'"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"unix", "unix-dotfile", "unix-excl", "unix-none", "win32", "win32-longpath", "win32-none"})
+  void thereIsNoVfsThatOpensFiles(String system) throws IOException {
+    Path folder = Files.createTempDirectory("attach");
+    String uri = folder.toUri().toString().replaceFirst("^file:/+", "file:/") + "x.db?vfs=" + system;
+    for (String sql : List.of("ATTACH ? AS o", "VACUUM INTO ?")) {
+      SqliteException e = assertThrows(SqliteException.class, () -> connection.execute(sql, uri));
+      assertEquals("no such vfs: " + system + " (SQLITE_ERROR, 1)", e.getMessage());
+    }
+    Files.delete(folder); // which is empty
+    assertEquals(List.of("main one"), vfs.databases());
+  }
+
+  @Test
+  void theVfsThatIsLeftOpensNothing() {
+    SqliteException e = assertThrows(SqliteException.class, () -> connection.execute("ATTACH 'file:/x?vfs=none' AS o"));
+    assertEquals("unable to open database: file:/x?vfs=none (SQLITE_CANTOPEN, 14)", e.getMessage());
+    assertEquals(64, Sql.text(connection, "SELECT hex(randomblob(32))").length());
+    assertTrue(Sql.number(connection, "SELECT unixepoch()") > 1_700_000_000L);
+    assertEquals(0, Sql.number(connection, "SELECT hex(randomblob(32)) = hex(randomblob(32))"));
+  }
+
+  @Test
+  void aPathIsANameLikeAnyOther() throws IOException {
+    Path folder = Files.createTempDirectory("attach");
+    Path file = folder.resolve("x.db");
+    connection.execute("ATTACH ? AS o", file.toString());
+    connection.execute("CREATE TABLE o.t(x)");
+    assertTrue(vfs.exists(file.toString()));
+    Files.delete(folder);
   }
 
   @Test

@@ -54,13 +54,18 @@ class ContractTest {
   }
 
   private void open(Setting setting) {
-    open(new Blocks(setting.pageSize, setting.blockSize));
+    boolean hardened = !setting.journalMode.equals("off"); // which keeps a journal
+    open(new Blocks(setting.pageSize, setting.blockSize), OpenOptions.defaults().hardened(hardened));
     assertEquals(setting.journalMode, Sql.text(connection, "PRAGMA journal_mode = " + setting.journalMode));
   }
 
   private void open(Blocks blocks) {
+    open(blocks, OpenOptions.defaults());
+  }
+
+  private void open(Blocks blocks, OpenOptions options) {
     vfs = MemoryVfs.builder().blockSize(blocks.blockSize).build();
-    connection = vfs.open("test");
+    connection = vfs.open("test", options);
     connection.execute("PRAGMA page_size = " + blocks.pageSize);
   }
 

@@ -81,9 +81,10 @@ class MemoryVfsTest {
     assertTrue(e.getMessage().contains("A-Z"), e.getMessage());
   }
 
-  @Test
-  void theNameOfSqlitesOwnVfsIsRefused() {
-    assertThrows(RuntimeException.class, () -> MemoryVfs.builder().name("unix").build());
+  @ParameterizedTest
+  @ValueSource(strings = {"none", "memdb"})
+  void theNamesOfSqlitesOwnVfsesAreRefused(String name) {
+    assertThrows(RuntimeException.class, () -> MemoryVfs.builder().name(name).build());
   }
 
   @ParameterizedTest

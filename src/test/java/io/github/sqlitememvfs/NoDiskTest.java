@@ -61,7 +61,7 @@ class NoDiskTest {
         vfs.delete("a");
         vfs.delete("b");
         vfs.delete("copy");
-        try (SqliteConnection c = vfs.open("a")) {
+        try (SqliteConnection c = vfs.open("a", OpenOptions.defaults().hardened(!journalMode.equals("off")))) {
           c.execute("PRAGMA temp_store = 1; PRAGMA cache_size = 5; PRAGMA cache_spill = 1; PRAGMA synchronous = EXTRA; PRAGMA journal_mode = " + journalMode);
           c.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x, y)");
           c.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
@@ -81,6 +81,17 @@ class NoDiskTest {
           // Two files in one transaction: elsewhere, a super-journal.
           c.execute("ATTACH 'file:b' AS b; PRAGMA b.journal_mode = " + journalMode + "; CREATE TABLE b.t(x);"
               + "BEGIN; INSERT INTO b.t SELECT x FROM main.t; DELETE FROM main.t WHERE id % 2; COMMIT; DETACH b");
+          // SQL that means a file: there is no VFS that opens one, and a path is a name like any other.
+          for (String sql : List.of("ATTACH 'file:/tmp/no-disk.db?vfs=unix' AS d", "VACUUM INTO 'file:/tmp/no-disk.db?vfs=unix-dotfile'",
+              "ATTACH 'file:/tmp/no-disk.db?vfs=none' AS d")) {
+            try {
+              c.execute(sql);
+              throw new AssertionError("worked: " + sql);
+            } catch (SqliteException expected) {
+              // as it should be
+            }
+          }
+          c.execute("ATTACH '/tmp/no-disk.db' AS d; CREATE TABLE IF NOT EXISTS d.t(x); INSERT INTO d.t VALUES (1); DETACH d");
           c.execute("VACUUM; VACUUM INTO 'file:copy'; PRAGMA integrity_check; REINDEX; ANALYZE");
         }
         vfs.deserialize("b", vfs.serializeChunks("a"));

@@ -25,6 +25,39 @@ class OpenOptionsTest {
     assertFalse(options.isReadOnly());
     assertFalse(options.isMustExist());
     assertEquals(OpenOptions.BUSY_TIMEOUT_OF_VFS, options.getBusyTimeout());
+    assertTrue(options.isHardened());
+    assertEquals(OpenOptions.NO_TIMEOUT, options.getStatementTimeout());
+    for (SqliteLimit limit : SqliteLimit.values()) {
+      assertEquals(OpenOptions.LIMIT_OF_SQLITE, options.getLimit(limit));
+    }
+  }
+
+  @Test
+  void everyNewSetterReturnsAChangedCopyToo() {
+    OpenOptions options = OpenOptions.defaults();
+    OpenOptions all = options.readOnly(true).hardened(false).statementTimeout(9).limit(SqliteLimit.COLUMN, 5)
+        .limit(SqliteLimit.LENGTH, 100).mustExist(true).busyTimeout(3);
+    assertFalse(all.isHardened());
+    assertEquals(9, all.getStatementTimeout());
+    assertEquals(5, all.getLimit(SqliteLimit.COLUMN));
+    assertEquals(100, all.getLimit(SqliteLimit.LENGTH));
+    assertEquals(OpenOptions.LIMIT_OF_SQLITE, all.getLimit(SqliteLimit.SCHEMA));
+    assertEquals(0, all.limit(SqliteLimit.COLUMN, 0).getLimit(SqliteLimit.COLUMN));
+    assertEquals(5, all.getLimit(SqliteLimit.COLUMN));
+    assertEquals(OpenOptions.LIMIT_OF_SQLITE, options.getLimit(SqliteLimit.COLUMN));
+    assertTrue(options.isHardened());
+    assertEquals("OpenOptions[readOnly=true, mustExist=true, busyTimeout=3 ms, hardened=false, statementTimeout=9 ms, LENGTH=100, COLUMN=5]",
+        all.toString());
+  }
+
+  @Test
+  void negativeLimitsAreRefused() {
+    IllegalArgumentException e =
+        assertThrows(IllegalArgumentException.class, () -> OpenOptions.defaults().limit(SqliteLimit.COLUMN, -1));
+    assertTrue(e.getMessage().contains("COLUMN") && e.getMessage().contains("-1"), e.getMessage());
+    e = assertThrows(IllegalArgumentException.class, () -> OpenOptions.defaults().statementTimeout(-7));
+    assertTrue(e.getMessage().contains("-7"), e.getMessage());
+    assertThrows(NullPointerException.class, () -> OpenOptions.defaults().limit(null, 1));
   }
 
   @Test

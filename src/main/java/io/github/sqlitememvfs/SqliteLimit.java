@@ -1,0 +1,64 @@
+package io.github.sqlitememvfs;
+
+/**
+ * Limits of a connection that {@link OpenOptions#limit} can lower. What goes beyond one fails with a {@link
+ * SqliteException} that names it.
+ *
+ * <p>They are SQLite's run-time limits, of the same names, and so are the highest values. (SQLite also has one of
+ * worker threads, of which this library has none.)
+ */
+public enum SqliteLimit {
+  /** Bytes of a text, a blob or a row: at most 1,000,000,000, at least 30. */
+  LENGTH(0),
+
+  /** Bytes of an SQL statement: at most 1,000,000,000. */
+  SQL_LENGTH(1),
+
+  /** Columns of a table, an index, a result, or terms of a GROUP BY or ORDER BY: at most 2000. */
+  COLUMN(2),
+
+  /**
+   * Depth of an expression, and of views and subqueries within each other: at most 1000. A chain of 100 {@code OR} is
+   * 100 deep, and {@code IN} with 100 values is not.
+   */
+  EXPR_DEPTH(3),
+
+  /** SELECTs joined by UNION and the like: at most 500. */
+  COMPOUND_SELECT(4),
+
+  /** Instructions of a compiled statement: at most 250,000,000. */
+  VDBE_OP(5),
+
+  /** Arguments of a function: at most 1000. */
+  FUNCTION_ARG(6),
+
+  /** Attached databases: at most 125. */
+  ATTACHED(7),
+
+  /** Bytes of the pattern of LIKE or GLOB: at most 50,000. */
+  LIKE_PATTERN_LENGTH(8),
+
+  /** The highest number of a parameter: at most 32,766. */
+  VARIABLE_NUMBER(9),
+
+  /** Triggers that fire each other, recursion included: at most 1000. */
+  TRIGGER_DEPTH(10),
+
+  /** Depth of the parser's stack: at most 2500. */
+  PARSER_DEPTH(12),
+
+  /** Objects of all schemas of the connection, roughly: tables, indexes, views, triggers. */
+  SCHEMA(13),
+
+  /** Statements of a trigger: at most 65,000. */
+  TRIGGER_STEPS(14);
+
+  static final SqliteLimit[] VALUES = values();
+
+  /** SQLite's number. */
+  final int id;
+
+  SqliteLimit(int id) {
+    this.id = id;
+  }
+}

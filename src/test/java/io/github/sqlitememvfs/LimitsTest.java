@@ -1,0 +1,238 @@
+package io.github.sqlitememvfs;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a connection's SQL may cost: SQLite's limits, time, and the thread's stack. */
+class LimitsTest {
+
+  private static final String ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0";
+  private static final int INTERRUPT = 9;
+
+  private final MemoryVfs vfs = MemoryVfs.create();
+
+  @AfterEach
+  void close() {
+    vfs.close();
+  }
+
+  // ---- limits ----
+
+  /** SQL that goes beyond the limit of 3 (LENGTH: 100), what SQLite says, and a setting with which it works. */
+  private enum Beyond {
+    LENGTH(100, "SELECT hex(zeroblob(51))", "string or blob too big"),
+    SQL_LENGTH(60, "SELECT 1 AS x /* this comment is what makes the statement longer than that */", "string or blob too big"),
+    COLUMN(3, "CREATE TABLE t(a, b, c, d)", "too many columns"),
+    EXPR_DEPTH(3, "SELECT 1 + 2 + 3 + 4 + 5", "Expression tree is too large (maximum depth 3)"),
+    COMPOUND_SELECT(3, "SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3 UNION ALL SELECT 4", "too many terms in compound SELECT"),
+    VDBE_OP(3, "SELECT count(*) FROM sqlite_schema", "out of memory"),
+    FUNCTION_ARG(3, "SELECT max(1, 2, 3, 4)", "too many arguments on function max"),
+    ATTACHED(3, "ATTACH '' AS a; ATTACH '' AS b; ATTACH '' AS c; ATTACH '' AS d", "too many attached databases - max 3"),
+    LIKE_PATTERN_LENGTH(3, "SELECT 'abcd' LIKE 'abcd'", "LIKE or GLOB pattern too complex"),
+    VARIABLE_NUMBER(3, "SELECT ?4", "variable number must be between ?1 and ?3"),
+    TRIGGER_DEPTH(3, "PRAGMA recursive_triggers = 1; CREATE TABLE t(x); CREATE TRIGGER r AFTER INSERT ON t WHEN new.x < 9 BEGIN INSERT INTO t VALUES (new.x + 1); END;"
+        + "INSERT INTO t VALUES (1)", "triggers nested too deep"),
+    PARSER_DEPTH(30, "SELECT " + "(".repeat(300) + "1" + ")".repeat(300), "Recursion limit"),
+    SCHEMA(3, "CREATE TABLE a(x); CREATE TABLE b(x); CREATE TABLE c(x); CREATE TABLE d(x); CREATE TABLE e(x)", ""),
+    TRIGGER_STEPS(3, "CREATE TABLE t(x); CREATE TRIGGER r AFTER INSERT ON t BEGIN DELETE FROM t; DELETE FROM t; DELETE FROM t; DELETE FROM t; END", "");
+
+    final int value;
+    final String sql;
+    final String message;
+
+    Beyond(int value, String sql, String message) {
+      this.value = value;
+      this.sql = sql;
+      this.message = message;
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(SqliteLimit.class)
+  void everyLimitLimits(SqliteLimit limit) {
+    Beyond beyond = Beyond.valueOf(limit.name());
+    try (SqliteConnection free = vfs.open("free")) {
+      free.execute(beyond.sql.replace("?4", "4"));
+    }
+    try (SqliteConnection limited = vfs.open("limited", OpenOptions.defaults().limit(limit, beyond.value))) {
+      SqliteException e = assertThrows(SqliteException.class, () -> {
+        if (limit == SqliteLimit.VARIABLE_NUMBER) {
+          limited.prepare(beyond.sql);
+        }
+        limited.execute(beyond.sql);
+      });
+      assertTrue(e.getMessage().contains(beyond.message), e.getMessage());
+    }
+    try (SqliteConnection highest = vfs.open("highest", OpenOptions.defaults().limit(limit, Integer.MAX_VALUE))) {
+      highest.execute(beyond.sql.replace("?4", "4"));
+    }
+  }
+
+  // ---- time ----
+
+  @Test
+  void aStatementThatTakesTooLongIsEnded() {
+    try (SqliteConnection connection = vfs.open("a", OpenOptions.defaults().statementTimeout(50))) {
+      String message = "the statement took longer than its timeout of 50 ms (SQLITE_INTERRUPT, 9)";
+      SqliteException e = assertThrows(SqliteException.class, () -> connection.execute("SELECT 1; " + ENDLESS));
+      assertEquals(message, e.getMessage());
+      assertEquals(ENDLESS, e.sql());
+      assertEquals(message, assertThrows(SqliteException.class, () -> connection.execute(ENDLESS, new Object[0])).getMessage());
+      connection.execute("CREATE VIEW v AS " + ENDLESS);
+      try (SqliteStatement statement = connection.prepare("SELECT * FROM v")) {
+        for (int i = 0; i < 2; i++) {
+          assertEquals(message, assertThrows(SqliteException.class, statement::step).getMessage());
+        }
+      }
+      connection.execute("CREATE TABLE t(x); INSERT INTO t VALUES (1)"); // and goes on
+      e = assertThrows(SqliteException.class, () -> connection.transaction(c -> {
+        c.execute("INSERT INTO t VALUES (2)");
+        c.execute("INSERT INTO t " + ENDLESS);
+      }));
+      assertEquals(INTERRUPT, e.code());
+      assertEquals(1, Sql.number(connection, "SELECT count(*) FROM t"));
+      Sql.assertWhole(connection);
+    }
+  }
+
+  /** Each step alone is short: they count together. */
+  @Test
+  void theStepsOfAStatementCountTogetherUntilReset() {
+    String rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i % 5000 = 0";
+    try (SqliteConnection connection = vfs.open("a", OpenOptions.defaults().statementTimeout(300));
+        SqliteStatement statement = connection.prepare(rows)) {
+      SqliteException e = assertThrows(SqliteException.class, () -> {
+        long end = System.nanoTime() + 60_000_000_000L; // else there would be no end
+        while (statement.step() && System.nanoTime() - end < 0) {}
+      });
+      assertEquals(INTERRUPT, e.code());
+      assertTrue(statement.step());
+      statement.reset();
+      assertTrue(statement.step());
+    }
+  }
+
+  @Test
+  void theTimeOfTheCallerDoesNotCount() throws InterruptedException {
+    try (SqliteConnection connection = vfs.open("a", OpenOptions.defaults().statementTimeout(2000));
+        SqliteStatement statement = connection.prepare("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i % 2000 = 0")) {
+      assertTrue(statement.step());
+      Thread.sleep(2100);
+      assertTrue(statement.step());
+    }
+  }
+
+  @Test
+  void anInterruptIsStillAnInterrupt() throws Exception {
+    try (SqliteConnection connection = vfs.open("a", OpenOptions.defaults().statementTimeout(60_000))) {
+      AtomicReference<SqliteException> thrown = new AtomicReference<>();
+      Thread thread = new Thread(() -> thrown.set(assertThrows(SqliteException.class, () -> connection.execute(ENDLESS))));
+      thread.start();
+      while (thread.isAlive()) {
+        connection.interrupt();
+        thread.join(5);
+      }
+      assertEquals("interrupted (SQLITE_INTERRUPT, 9)", thrown.get().getMessage());
+      Thread closed = new Thread(() -> thrown.set(assertThrows(SqliteException.class, () -> connection.execute(ENDLESS))));
+      closed.start();
+      Thread.sleep(50);
+      vfs.close();
+      closed.join();
+    }
+  }
+
+  // ---- stack ----
+
+  private static String chain(int n, String first, String each, String rest) {
+    return first + IntStream.range(1, n).mapToObj(i -> each.replace("$i", "" + i).replace("$p", "" + (i - 1)))
+        .collect(Collectors.joining()) + rest;
+  }
+
+  private static final Map<String, byte[]> DEEP = new HashMap<>();
+
+  @BeforeAll
+  static void makeDeep() throws InterruptedException {
+    String triggers = chain(999, "BEGIN; CREATE TABLE r0(x);", "CREATE TABLE r$i(x); CREATE TRIGGER g$i AFTER INSERT ON r$p BEGIN INSERT INTO r$i VALUES (1); END;", "COMMIT;");
+    String cascades = chain(900, "BEGIN; CREATE TABLE f0(x PRIMARY KEY);", "CREATE TABLE f$i(x PRIMARY KEY REFERENCES f$p ON DELETE CASCADE);", "COMMIT;");
+    String views = chain(999, "BEGIN; CREATE VIEW v0 AS SELECT 1 AS x;", "CREATE VIEW v$i AS SELECT x FROM v$p LIMIT 5;", "COMMIT");
+    run(64 << 20, () -> {
+      try (MemoryVfs vfs = MemoryVfs.create()) {
+        Map<String, String> scripts = new HashMap<>(Map.of("deep", triggers + cascades + views));
+        for (int width : new int[] {200, 1300, 1900}) {
+          scripts.put("wide " + width, chain(width, "CREATE TABLE c(c0", ", c$i AS (c$p)", "); INSERT INTO c VALUES (1)"));
+        }
+        scripts.forEach((name, script) -> {
+          try (SqliteConnection connection = vfs.open(name)) {
+            connection.execute(script);
+          }
+          DEEP.put(name, Sql.bytes(vfs, name));
+        });
+      }
+    });
+  }
+
+  /** Schemas and statements that make SQLite recurse as deep as it ever does: each gives a result or an error, in each thread. */
+  @ParameterizedTest
+  @ValueSource(ints = {256, 512, 1024, 2048, 16384})
+  void deepRecursionsDoNotOverflowAStack(int kilobytes) throws InterruptedException {
+    List<Integer> widths = List.of(200, 1300, 1900); // what is too wide for the thread cannot be loaded there at all
+    DEEP.forEach((name, bytes) -> vfs.deserialize(name, List.of(bytes)));
+    List<String> statements = List.of("INSERT INTO r0 VALUES (1)", "PRAGMA foreign_keys = 1; DELETE FROM f0", "SELECT * FROM v998",
+        "SELECT " + "-(".repeat(990) + "1" + ")".repeat(990), "SELECT x" + "+x".repeat(990) + " FROM v0",
+        "SELECT 1" + " UNION ALL SELECT 2".repeat(499), "SELECT 1" + " EXCEPT SELECT 2".repeat(499) + " ORDER BY 1",
+        "SELECT '" + "a".repeat(24_000) + "' LIKE '" + "%a".repeat(24_000) + "b'", "SELECT '" + "a".repeat(24_000) + "' GLOB '" + "*a".repeat(24_000) + "b'",
+        "SELECT json('" + "[".repeat(500) + "]".repeat(500) + "')", "SELECT json_patch('" + "{\"a\":".repeat(499) + "1" + "}".repeat(499) + "', '" + "{\"a\":".repeat(499) + "1" + "}".repeat(499) + "')");
+    try (SqliteConnection connection = vfs.open("deep")) {
+      run(kilobytes << 10, () -> {
+        for (String sql : statements) {
+          attempt(connection, sql, kilobytes);
+        }
+        for (int width : widths) {
+          try (SqliteConnection wide = vfs.open("wide " + width)) {
+            attempt(wide, "SELECT c" + (width - 1) + " FROM c", kilobytes);
+          }
+        }
+        assertEquals(2, Sql.number(connection, "SELECT 1 + 1"));
+      });
+    }
+  }
+
+  private static void attempt(SqliteConnection connection, String sql, int kilobytes) {
+    try {
+      connection.execute(sql);
+    } catch (SqliteException e) {
+      assertTrue(e.getMessage().matches("(triggers nested too deep|VIEWs and/or subqueries nested too deep|Expression tree is too large.*"
+          + "|too many terms in compound SELECT|LIKE or GLOB pattern too complex|malformed database schema .c. - too many columns on c) .*"), e.getMessage());
+      assertTrue(kilobytes < 16384, e.getMessage()); // there is room for all of it
+    }
+  }
+
+  private static void run(long stack, Runnable work) throws InterruptedException {
+    AtomicReference<Throwable> thrown = new AtomicReference<>();
+    Thread thread = new Thread(null, () -> {
+      try {
+        work.run();
+      } catch (Throwable e) {
+        thrown.set(e);
+      }
+    }, "stack of " + stack, stack);
+    thread.start();
+    thread.join();
+    assertNull(thrown.get());
+  }
+}
