@@ -18,6 +18,7 @@ void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 int mv_engine_busy_timeout(sqlite3 *db);
 /* How often the busy handler was called since the statement that runs began. */
 int mv_engine_busy_count(sqlite3 *db);
+
 /* For content that may be hostile: SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_TRUSTED_SCHEMA off, and PRAGMA cell_size_check, which
  * has no other interface than SQL. For a connection that has no statement yet. */
 void mv_engine_harden(sqlite3 *db);

@@ -452,10 +452,17 @@ static bool edit_clear_gap(model *m, edit *e, int64_t to) {
     return edit_own_block(m, e, last);
 }
 
+/* The limit is one of length, too, of what grows. */
+static bool too_long(const model *m, const content *c, int64_t size) {
+    return m->limit && size > c->size && (uint64_t)size > m->limit;
+}
+
 static mv_result edit_write(model *m, edit *e, const uint8_t *bytes, size_t n, int64_t offset) {
     content *c = e->work;
     if (n == 0)
         return MV_OK;
+    if (too_long(m, c, offset + (int64_t)n))
+        return MV_FULL;
     if (!c->block_size)
         c->block_size = block_size_for(m, n);
     if (!edit_clear_gap(m, e, offset))
@@ -483,6 +490,8 @@ static mv_result edit_write(model *m, edit *e, const uint8_t *bytes, size_t n, i
 
 static mv_result edit_truncate(model *m, edit *e, int64_t size, bool scratch) {
     content *c = e->work;
+    if (too_long(m, c, size))
+        return MV_FULL;
     if (size > c->size) {
         if (!c->block_size)
             c->block_size = block_size_for(m, 4096);
