@@ -49,7 +49,7 @@
 #define COOKIE_BYTES 4
 #define WAL_MODE_AT 18   /* write and read version: 2 for a write-ahead log, 1 for a rollback journal */
 #define SECTOR 512
-#define LONG_SLEEP 25000 /* microseconds: an interrupt is noticed after so long */
+#define LONG_SLEEP 25000 /* microseconds. SQLite asks for 100 ms in the end: an interrupt is noticed after so long at the latest */
 
 typedef struct memory_file memory_file;
 
