@@ -679,6 +679,10 @@ static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file
     if (flags & SQLITE_OPEN_MAIN_DB) {
         f->read_only = (flags & SQLITE_OPEN_READONLY) != 0;
         rc = mv_store_open(vfs->store, name, strlen(name), (flags & SQLITE_OPEN_CREATE) != 0, &f->db);
+        if (!rc && (sqlite3_uri_boolean(name, "nolock", 0) || sqlite3_uri_boolean(name, "immutable", 0))) {
+            f->pin = mv_database_pin(f->db); /* no lock will tell when a transaction begins: one version for good */
+            f->lock = SQLITE_LOCK_SHARED;
+        }
     } else {
         rc = mv_store_scratch(vfs->store, &f->txn);
     }

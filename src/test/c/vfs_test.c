@@ -503,6 +503,34 @@ static void readers_keep_what_they_see(void) {
     check_context("%s", "");
 }
 
+/* SQLite then takes no locks: all that it can have is one version. */
+static void without_locks_there_is_one_version(void) {
+    static const char *const names[] = {"file:a?nolock=1", "file:a?immutable=1"};
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE t(x, y); CREATE INDEX i ON t(x)");
+    for (int how = 0; how < 2; how++) {
+        RUN_SQL(a, "DELETE FROM t; " FILL "INSERT INTO t SELECT i, 1 FROM n", 2000);
+        sqlite3 *still;
+        REQUIRE_EQ(try_open(&e, names[how], SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI, &still), SQLITE_OK);
+        RUN_SQL(still, "PRAGMA cache_size=1");
+        sqlite3_stmt *stmt = prepare(still, "SELECT y FROM t ORDER BY x");
+        for (int i = 0; i < 2000; i++) {
+            CHECK_EQ(sqlite3_step(stmt), SQLITE_ROW);
+            CHECK_EQ(sqlite3_column_int(stmt, 0), 1);
+            if (i % 100 == 0)
+                RUN_SQL(a, i % 200 ? "DELETE FROM t WHERE x %% 3" : "UPDATE t SET y=y+1, x=-x");
+        }
+        sqlite3_finalize(stmt);
+        EXPECT_TEXT(still, "2000", "SELECT sum(y) FROM t");
+        EXPECT_CODE(still, SQLITE_READONLY, "DELETE FROM t");
+        integrity(still);
+        close_db(still);
+    }
+    close_db(a);
+    env_end(&e);
+}
+
 static void a_second_writer_is_busy(void) {
     env e = env_new(0, 0);
     sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
@@ -1881,6 +1909,7 @@ int main(int argc, char **argv) {
     RUN(vfs_names_are_unique_and_come_free);
     RUN(a_vfs_goes_while_it_is_opened);
     RUN(readers_keep_what_they_see);
+    RUN(without_locks_there_is_one_version);
     RUN(a_second_writer_is_busy);
     RUN(a_stale_reader_cannot_become_writer);
     RUN(a_waiting_writer_is_served);

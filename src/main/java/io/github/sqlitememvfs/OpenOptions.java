@@ -122,8 +122,8 @@ public final class OpenOptions {
    * <p>Counted is the time within SQLite: from the first {@link SqliteStatement#step} on, without what the caller does
    * between two steps; reset begins anew. Compiling a statement has as much time again, and so has each statement of a
    * script. SQLite looks at the clock every thousand instructions: a function that takes long for one huge value is
-   * noticed after it, so set {@link SqliteLimit#LENGTH}, too. Waiting for another writer has its own
-   * {@linkplain #busyTimeout timeout}.
+   * noticed after it, so set {@link SqliteLimit#LENGTH}, too. Waiting for another writer counts, and is ended by its own
+   * {@linkplain #busyTimeout timeout} only.
    *
    * @param millis milliseconds; {@link #NO_TIMEOUT} (0), the default, for none
    * @return a copy with that setting
