@@ -14,7 +14,10 @@ public enum SqliteLimit {
   /** Bytes of an SQL statement: at most 1,000,000,000. */
   SQL_LENGTH(1),
 
-  /** Columns of a table, an index, a result, or terms of a GROUP BY or ORDER BY: at most 2000. */
+  /**
+   * Columns of a table, an index, a result, or terms of a GROUP BY or ORDER BY: at most 2000. A schema with a wider
+   * table cannot be read, and with less than 5 none can: a {@link SqliteCorruptException}.
+   */
   COLUMN(2),
 
   /**
