@@ -108,8 +108,7 @@ struct memory_file {
     bool prepared;         /* a commit has begun, and can no longer fail */
     mv_result doom;        /* why the transaction must not be committed: a write was refused, and what came before it is gone */
     uint64_t ticket;       /* place in the queue for the slot */
-    int64_t waits_since;   /* this and the next are read under the vfs mutex while the file is refused */
-    int64_t timeout;       /* microseconds of SQLite's busy handler; 0 or less: none, or another handler */
+    int64_t wait_until;    /* when SQLite's busy handler gives up, 0 if there is another handler or none; read under the vfs mutex while refused */
 
     bool shown;            /* the next four are set: */
     uint64_t shown_epoch;
@@ -195,14 +194,25 @@ static void remove_refused(memory_file *f) {
     mv_unlock(&vfs->mutex);
 }
 
+/* When the statement that runs will have waited for as long as its connection's timeout: for all its databases together, as SQLite counts. */
+static int64_t end_of_wait(sqlite3 *connection) {
+    static _Thread_local struct {
+        const sqlite3 *connection;
+        int64_t since;
+    } wait;
+    if (mv_engine_busy_count(connection) == 0 || wait.connection != connection) {
+        wait.connection = connection;
+        wait.since = mv_now_usec();
+    }
+    int64_t timeout = mv_engine_busy_timeout(connection);
+    return timeout > 0 ? wait.since + timeout * 1000 : 0;
+}
+
 /* The slot was refused: the busy handler may sleep next. */
 static void refuse(memory_file *f) {
     remove_refused(f);
     if (!f->ticket) f->ticket = mv_write_ticket(f->db);
-    if (f->connection) {
-        if (mv_engine_busy_count(f->connection) == 0) f->waits_since = mv_now_usec();
-        f->timeout = mv_engine_busy_timeout(f->connection) * INT64_C(1000);
-    }
+    f->wait_until = f->connection ? end_of_wait(f->connection) : 0;
     mv_lock(&f->vfs->mutex);
     f->refused_thread = this_thread();
     f->refused_next = f->vfs->refused;
@@ -216,9 +226,8 @@ static void refuse(memory_file *f) {
  * over at once when the timeout is.
  */
 static int64_t sleep_span(const memory_file *f, int usec) {
-    if (f->timeout <= 0) return usec;
-    int64_t left = f->waits_since + f->timeout - mv_now_usec();
-    int64_t span = usec < LONG_SLEEP ? LONG_SLEEP : usec;
+    if (!f->wait_until) return usec;
+    int64_t left = f->wait_until - mv_now_usec(), span = usec < LONG_SLEEP ? LONG_SLEEP : usec;
     return left < span ? left : span;
 }
 

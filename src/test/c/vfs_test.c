@@ -603,6 +603,40 @@ static void a_waiting_writer_is_served(void) {
     }
 }
 
+/* It waits for the one database, and then for the other, as long as its timeout in all. */
+static void a_writer_waits_for_two_databases(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "b"), *both = open_on(&e, "a");
+    RUN_SQL(a, "CREATE TABLE t(x)");
+    RUN_SQL(b, "CREATE TABLE u(x)");
+    RUN_SQL(both, "ATTACH 'file:b' AS b; PRAGMA busy_timeout=60000");
+    const struct timespec some = {0, 20000000};
+    for (int i = 0; i < 3; i++) {
+        RUN_SQL(a, "BEGIN IMMEDIATE");
+        RUN_SQL(b, "BEGIN IMMEDIATE");
+        job j = {both, "BEGIN IMMEDIATE; INSERT INTO t VALUES(1); INSERT INTO u VALUES(1); COMMIT", -1};
+        pthread_t thread;
+        REQUIRE_EQ(pthread_create(&thread, NULL, run_job, &j), 0);
+        nanosleep(&some, NULL);
+        RUN_SQL(a, "COMMIT");
+        nanosleep(&some, NULL);
+        RUN_SQL(b, "COMMIT");
+        pthread_join(thread, NULL);
+        CHECK_EQ(j.rc, SQLITE_OK);
+    }
+    /* And no longer. */
+    RUN_SQL(both, "PRAGMA busy_timeout=60");
+    RUN_SQL(b, "BEGIN IMMEDIATE");
+    int64_t from = mv_now_usec();
+    EXPECT_CODE(both, SQLITE_BUSY, "BEGIN IMMEDIATE");
+    CHECK(mv_now_usec() - from >= 60000);
+    RUN_SQL(b, "COMMIT");
+    close_db(a);
+    close_db(b);
+    close_db(both);
+    env_end(&e);
+}
+
 /* ---- exclusive locking, WAL, other pragmas ----------------------------------------------------------- */
 
 static void exclusive_locking_mode_is_not_had(void) {
@@ -1835,6 +1869,7 @@ int main(int argc, char **argv) {
     RUN(a_second_writer_is_busy);
     RUN(a_stale_reader_cannot_become_writer);
     RUN(a_waiting_writer_is_served);
+    RUN(a_writer_waits_for_two_databases);
     RUN(exclusive_locking_mode_is_not_had);
     RUN(exclusive_locking_mode_by_another_way);
     RUN(exclusive_locking_mode_after_an_error);
