@@ -117,7 +117,7 @@ void mv_database_stats(mv_database *db, mv_stats *out);
 mv_version *mv_database_pin(mv_database *db);
 
 /* The writer's slot: at most one owner (any address that identifies it) at a time. Taking it when the owner has
- * it already is MV_OK. MV_BUSY: another has it, or a waiter that was promised it. Never waits. */
+ * it already is MV_OK. MV_BUSY: another has it, or it is the turn of one that waits. Never waits. */
 mv_result mv_write_lock(mv_database *db, const void *owner);
 
 /* A place in the queue of writers, to be passed to each mv_write_wait until the slot was had. */

@@ -49,7 +49,7 @@
 #define COOKIE_BYTES 4
 #define WAL_MODE_AT 18   /* write and read version: 2 for a write-ahead log, 1 for a rollback journal */
 #define SECTOR 512
-#define LONG_SLEEP 25000 /* microseconds: an interrupt is noticed after so long */
+#define LONG_SLEEP 25000 /* microseconds. SQLite asks for 100 ms in the end: an interrupt is noticed after so long at the latest */
 
 typedef struct memory_file memory_file;
 
@@ -548,11 +548,22 @@ static bool is(const char *a, const char *b) {
     return a && sqlite3_stricmp(a, b) == 0;
 }
 
+/* Whether SQLite has begun a transaction on the file. */
+static bool in_transaction(memory_file *f) {
+    const char *schema;
+    for (int i = 0; f->connection && (schema = sqlite3_db_name(f->connection, i)) != NULL; i++) {
+        sqlite3_file *file = NULL;
+        sqlite3_file_control(f->connection, schema, SQLITE_FCNTL_FILE_POINTER, &file);
+        if (file == &f->base) return sqlite3_txn_state(f->connection, schema) != SQLITE_TXN_NONE;
+    }
+    return false;
+}
+
 /* Pragmas that must not reach SQLite, or that tell us something. arg: answer or error, name, value or NULL. */
 static int file_pragma(memory_file *f, char **arg) {
     if (is(arg[1], "experimental_pragma_20251114")) { /* a transaction that will write begins */
         f->write_follows = f->lock == SQLITE_LOCK_NONE;
-        drop(f); /* what one that was rolled back, and kept its lock, has left */
+        if (f->txn && !in_transaction(f)) drop(f); /* what one that was rolled back, and kept its lock, has left. SQL can say the pragma, too */
         return SQLITE_OK;
     }
     if (is(arg[1], "locking_mode") && is(arg[2], "exclusive")) {

@@ -8,7 +8,8 @@
  * else may take it. So a writer waits at most one tenure with its grace (or one transaction, if that is longer) for each of those before it.
  *
  * Of those who wait only the first is ever woken: once when the slot becomes free within a tenure, since nobody knows whether it will be taken
- * again, by its clock, and when the slot is promised to it. One that leaves while the slot is free wakes the next.
+ * again, by its clock, whenever the slot becomes free after that, and when the slot is promised to it. One that leaves while the slot is free
+ * wakes the next.
  */
 #include "store_internal.h"
 
@@ -27,7 +28,7 @@ struct mv_waiter {
     mv_waiter *next;          /* with a higher ticket; under the database's mutex, as all below */
     bool asleep;              /* and not signalled since */
     bool spinning;            /* awake, and looking at `promised` */
-    bool told;                /* that the slot was free, since it is the first */
+    bool told;                /* that the slot was free, since it is the first: it wakes by its clock, and has not lain down for good since */
     atomic_bool promised;     /* the slot, to it; read without the mutex while it spins */
 };
 
@@ -40,7 +41,8 @@ static void wake(mv_waiter *w) {
 /* Under the mutex: may this owner take the free slot? */
 static bool open_to(const mv_database *db, const void *owner) {
     if (db->promised) return db->promised == owner || mv_now_usec() >= db->promised_until;
-    return !db->waiting || mv_now_usec() < db->tenure_until + GRACE_USEC;
+    int64_t over = mv_now_usec() - (db->tenure_until + GRACE_USEC); /* if that is long ago, the first was woken and does not come */
+    return !db->waiting || over < 0 || over >= PROMISE_USEC;
 }
 
 static void promise(mv_database *db, const void *owner) {
@@ -57,7 +59,7 @@ static void offer_slot(mv_database *db) {
         promise(db, first->owner);
         atomic_store_explicit(&first->promised, true, memory_order_relaxed);
         wake(first);
-    } else if (!first->told) {
+    } else if (!first->told || now >= db->tenure_until) {
         first->told = true;
         wake(first);
     }
@@ -158,6 +160,7 @@ bool mv_write_wait(mv_database *db, const void *owner, uint64_t ticket, int64_t 
         } else if (first && self.told && db->writer && now < (spin_until ? spin_until : (spin_until = now + SPIN_USEC))) {
             spin(db, &self, earlier(until, spin_until));
         } else { /* a promise that is not kept wakes nobody */
+            self.told = false;
             sleep_until(db, &self, !db->writer && db->promised ? earlier(until, db->promised_until) : until);
         }
     }

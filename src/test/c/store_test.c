@@ -6,6 +6,7 @@
 #include "check.h"
 #include "store.h"
 #include "store_util.h"
+#include "sync.h"
 #include "sqlite3.h"
 
 #include <pthread.h>
@@ -1703,6 +1704,56 @@ static void no_wake_up_is_lost(void) {
     end_store(store);
 }
 
+enum { LONELY_WAIT = 10 * 1000 * 1000 };
+
+typedef struct lonely_wait {
+    mv_database *db;
+    atomic_bool queued; /* about to wait */
+    bool passed_on;
+} lonely_wait;
+
+static void *wait_alone(void *arg) {
+    lonely_wait *me = arg;
+    uint64_t ticket = mv_write_ticket(me->db);
+    atomic_store(&me->queued, true);
+    int64_t from = mv_now_usec();
+    do me->passed_on = mv_write_wait(me->db, me, ticket, LONELY_WAIT);
+    while (me->passed_on && mv_write_lock(me->db, me) != MV_OK);
+    me->passed_on &= mv_now_usec() - from < LONELY_WAIT / 2; /* at the end of its time whoever is first gets a free slot without being woken */
+    mv_write_unlock(me->db, me);
+    return NULL;
+}
+
+/* The last to give the slot up must not leave it free while another sleeps: not within a tenure, nor in its grace, nor behind that. */
+static void the_last_to_leave_wakes_the_next(void) {
+    mv_store *store = new_store(512, 0);
+    mv_database *db = open_name(store, "a");
+    int owner;
+    bool ok = true;
+    for (int i = 0; i < 300 && ok; i++) {
+        int64_t pause = 10 * (i % 50); /* microseconds: a tenure and its grace are 350 */
+        check_context("pause of %d us", (int)pause);
+        lonely_wait other = {.db = db};
+        pthread_t thread;
+        REQUIRE_EQ(mv_write_lock(db, &owner), MV_OK);
+        REQUIRE_EQ(pthread_create(&thread, NULL, wait_alone, &other), 0);
+        while (!atomic_load(&other.queued)) mv_yield();
+        int64_t from = mv_now_usec();
+        while (mv_now_usec() < from + 40) mv_yield();
+        mv_write_unlock(db, &owner); /* tells the other, which then finds it taken again */
+        if (mv_write_lock(db, &owner) == MV_OK) {
+            while (mv_now_usec() < from + pause) mv_yield();
+            mv_write_unlock(db, &owner);
+        }
+        pthread_join(thread, NULL);
+        ok = CHECK_EQ(other.passed_on, true);
+    }
+    check_context("%s", "");
+    CHECK(!mv_write_locked(db));
+    mv_database_release(db);
+    end_store(store);
+}
+
 typedef struct publish_test {
     mv_store *store;
     mv_load *load;
@@ -2003,6 +2054,7 @@ int main(int argc, char **argv) {
     RUN(one_owner_at_a_time);
     RUN(nobody_starves);
     RUN(no_wake_up_is_lost);
+    RUN(the_last_to_leave_wakes_the_next);
     RUN(publishing_waits_for_the_writer);
     RUN(each_version_is_whole_whoever_runs_beside);
     RUN(names_come_and_go_in_many_threads);

@@ -637,6 +637,21 @@ static void a_writer_waits_for_two_databases(void) {
     env_end(&e);
 }
 
+/* The pragma by which SQLite tells that a write follows is nothing that SQL can harm a transaction with. */
+static void the_pragma_of_a_write_that_follows_does_no_harm(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a");
+    RUN_SQL(db, "PRAGMA cache_size=10; CREATE TABLE t(a INTEGER PRIMARY KEY, b)");
+    RUN_SQL(db, "BEGIN; WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<1000) INSERT INTO t SELECT i, randomblob(1000) FROM c");
+    RUN_SQL(db, "PRAGMA experimental_pragma_20251114=1");
+    integrity(db);
+    RUN_SQL(db, "COMMIT");
+    integrity(db);
+    CHECK_EQ(number(db, "SELECT count(*) FROM t"), 1000);
+    close_db(db);
+    env_end(&e);
+}
+
 /* ---- exclusive locking, WAL, other pragmas ----------------------------------------------------------- */
 
 static void exclusive_locking_mode_is_not_had(void) {
@@ -1870,6 +1885,7 @@ int main(int argc, char **argv) {
     RUN(a_stale_reader_cannot_become_writer);
     RUN(a_waiting_writer_is_served);
     RUN(a_writer_waits_for_two_databases);
+    RUN(the_pragma_of_a_write_that_follows_does_no_harm);
     RUN(exclusive_locking_mode_is_not_had);
     RUN(exclusive_locking_mode_by_another_way);
     RUN(exclusive_locking_mode_after_an_error);
