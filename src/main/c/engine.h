@@ -48,5 +48,9 @@ mv_timer *mv_engine_new_timer(sqlite3 *db);
 void mv_engine_start_timer(mv_timer *timer, int64_t usec);
 /* Whether it has ended something since it was started. */
 bool mv_engine_timer_expired(const mv_timer *timer);
+/* Microseconds that are left since it was started, in the same thread; negative: more than all have passed. */
+int64_t mv_engine_time_left(const mv_timer *timer);
+/* The calling thread has waited so long for another writer: to its timers that is no time. */
+void mv_engine_waited(int64_t usec);
 
 #endif

@@ -70,6 +70,11 @@ static jboolean timerExpired(JNIEnv *env, jclass c, jlong timer) {
     return mv_engine_timer_expired(TIMER(timer));
 }
 
+static jlong timeLeft(JNIEnv *env, jclass c, jlong timer) {
+    (void)env, (void)c;
+    return mv_engine_time_left(TIMER(timer));
+}
+
 static jlong changes(JNIEnv *env, jclass c, jlong db) {
     (void)env, (void)c;
     return sqlite3_changes64(DB(db));
@@ -251,6 +256,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(newTimer, "(J)J"),
     MV_NATIVE(startTimer, "(JJ)V"),
     MV_NATIVE(timerExpired, "(J)Z"),
+    MV_NATIVE(timeLeft, "(J)J"),
     MV_NATIVE(changes, "(J)J"),
     MV_NATIVE(totalChanges, "(J)J"),
     MV_NATIVE(lastInsertRowId, "(J)J"),

@@ -192,14 +192,20 @@ static jbyteArray columnName(JNIEnv *env, jclass c, jlong stmt, jint i) {
     return name ? mv_new_bytes(env, name, strlen(name)) : NULL;
 }
 
-/* A text may have to be copied to be converted. Without memory for that SQLite answers with zero, and has the code; it keeps that until the
- * next step, which fails with it, too. */
+/* A text may have to be copied to be converted. Without memory for that SQLite answers with zero, and the connection has the code. It keeps a
+ * code until something else runs, so one from before, of any of its statements, has to go first. */
+static void forget_no_memory(sqlite3_stmt *stmt) {
+    sqlite3 *db = sqlite3_db_handle(stmt);
+    if ((sqlite3_errcode(db) & 0xff) == SQLITE_NOMEM) sqlite3_set_errmsg(db, SQLITE_OK, NULL);
+}
+
 static void check_converted(JNIEnv *env, sqlite3_stmt *stmt, jintArray out) {
     if ((sqlite3_errcode(sqlite3_db_handle(stmt)) & 0xff) == SQLITE_NOMEM) mv_set_int(env, out, 0, SQLITE_NOMEM);
 }
 
 static jlong columnLong(JNIEnv *env, jclass c, jlong stmt, jint i, jintArray out) {
     (void)c;
+    forget_no_memory(STMT(stmt));
     jlong value = sqlite3_column_int64(STMT(stmt), i);
     check_converted(env, STMT(stmt), out);
     return value;
@@ -207,6 +213,7 @@ static jlong columnLong(JNIEnv *env, jclass c, jlong stmt, jint i, jintArray out
 
 static jdouble columnDouble(JNIEnv *env, jclass c, jlong stmt, jint i, jintArray out) {
     (void)c;
+    forget_no_memory(STMT(stmt));
     jdouble value = sqlite3_column_double(STMT(stmt), i);
     check_converted(env, STMT(stmt), out);
     return value;
@@ -232,11 +239,13 @@ static jbyteArray column_bytes(JNIEnv *env, sqlite3_stmt *stmt, int i, const voi
 
 static jbyteArray columnText(JNIEnv *env, jclass c, jlong stmt, jint i, jintArray out) {
     (void)c;
+    forget_no_memory(STMT(stmt));
     return column_bytes(env, STMT(stmt), i, sqlite3_column_text(STMT(stmt), i), out);
 }
 
 static jbyteArray columnBlob(JNIEnv *env, jclass c, jlong stmt, jint i, jintArray out) {
     (void)c;
+    forget_no_memory(STMT(stmt));
     return column_bytes(env, STMT(stmt), i, sqlite3_column_blob(STMT(stmt), i), out);
 }
 

@@ -152,13 +152,24 @@ void mv_engine_leave(sqlite3 *db, const mv_limits *limits) {
 #define TIMER_STEPS 1000 /* of SQLite's machine: some ten microseconds */
 
 struct mv_timer {
-    int64_t deadline; /* of the clock of mv_now_usec */
+    int64_t deadline; /* of timer_now, in the thread that has started it */
     bool expired;
 };
 
+static _Thread_local int64_t waited; /* microseconds */
+
+void mv_engine_waited(int64_t usec) {
+    waited += usec;
+}
+
+/* A clock that stands still while the thread waits for another writer. */
+static int64_t timer_now(void) {
+    return mv_now_usec() - waited;
+}
+
 static int timer_progress(void *arg) {
     mv_timer *timer = arg;
-    if (mv_now_usec() < timer->deadline) return 0;
+    if (timer_now() < timer->deadline) return 0;
     timer->expired = true;
     return 1;
 }
@@ -173,10 +184,14 @@ mv_timer *mv_engine_new_timer(sqlite3 *db) {
 }
 
 void mv_engine_start_timer(mv_timer *timer, int64_t usec) {
-    timer->deadline = mv_deadline(usec);
+    timer->deadline = mv_deadline(usec) - waited;
     timer->expired = false;
 }
 
 bool mv_engine_timer_expired(const mv_timer *timer) {
     return timer->expired;
+}
+
+int64_t mv_engine_time_left(const mv_timer *timer) {
+    return timer->deadline - timer_now();
 }

@@ -236,7 +236,7 @@ static int vfs_sleep(sqlite3_vfs *base, int usec) {
     mv_database *db = NULL;
     const void *owner = NULL;
     uint64_t ticket = 0;
-    int64_t span = usec;
+    int64_t span = usec, from = mv_now_usec();
     mv_lock(&vfs->mutex);
     for (memory_file **at = &vfs->refused; *at && !db; at = &(*at)->refused_next) {
         memory_file *f = *at;
@@ -254,6 +254,7 @@ static int vfs_sleep(sqlite3_vfs *base, int usec) {
     if (!db) return vfs->system->xSleep(vfs->system, usec);
     mv_write_wait(db, owner, ticket, span);
     mv_database_release(db);
+    mv_engine_waited(mv_now_usec() - from);
     return usec;
 }
 

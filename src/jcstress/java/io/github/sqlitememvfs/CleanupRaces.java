@@ -365,7 +365,7 @@ public class CleanupRaces {
   }
 
   private static ConnectionHandle open(StoreHandle store) {
-    return store.open("d", "file:d".getBytes(US_ASCII), CREATE, false, 0);
+    return store.open("d", "file:d".getBytes(US_ASCII), CREATE, OpenOptions.defaults(), 0);
   }
 
   private static PinHandle pin(StoreHandle store) {

@@ -285,6 +285,11 @@ final class ConnectionHandle {
     }
   }
 
+  /** Microseconds that the timer has left; only if statements have a limit. */
+  long timeLeft() {
+    return Native.timeLeft(timer);
+  }
+
   /** Runs one of the library's own statements. */
   void run(String sql) {
     execute(sql.getBytes(US_ASCII));

@@ -152,7 +152,8 @@ public final class MemoryVfs implements AutoCloseable {
 
     /**
      * Limit of the memory that all databases together may use, old versions included, and of the size of each. What
-     * would go beyond fails with a {@link SqliteFullException}, and its transaction is rolled back.
+     * would go beyond fails with a {@link SqliteFullException}, and its transaction is rolled back. What SQLite takes
+     * besides does not count: temporary tables, sorts, caches, {@code ATTACH ':memory:'}.
      *
      * <p>A size can be larger than the memory: pages that were never written take none. In a corrupt database these can
      * be any number, which only such a limit bounds.

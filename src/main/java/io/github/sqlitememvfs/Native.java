@@ -164,6 +164,9 @@ final class Native {
   /** Whether it has ended something since it was started. */
   static native boolean timerExpired(long timer);
 
+  /** Microseconds that are left since it was started, by the same thread; negative: it has expired. */
+  static native long timeLeft(long timer);
+
   static native long changes(long connection);
 
   static native long totalChanges(long connection);

@@ -100,10 +100,15 @@ public final class OpenOptions {
    * Whether the connection expects its database to be hostile; true by default. Then
    *
    * <ul>
-   *   <li>views, triggers, CHECKs, generated columns and the like cannot call functions, or use virtual tables, with
-   *       effects beyond the database (SQLite's {@code TRUSTED_SCHEMA} is off);
-   *   <li>SQL cannot damage the file: no {@code PRAGMA writable_schema} or {@code journal_mode = OFF}, no writing of
-   *       the shadow tables of full text indexes and the like (SQLite's {@code DEFENSIVE} is on);
+   *   <li>views, triggers, CHECKs, generated columns and the like can only call functions, and use virtual tables, that
+   *       SQLite calls innocuous (its {@code TRUSTED_SCHEMA} is off). Among the others are harmless ones: {@code
+   *       snippet}, {@code highlight}, {@code bm25}, {@code offsets}, {@code matchinfo}, tables of pragmas such as {@code
+   *       pragma_table_info}, {@code fts5vocab}, {@code fts4aux}. SQL of one's own can use them all; a view that does
+   *       fails, and so does an ALTER TABLE that looks through the views. {@code PRAGMA trusted_schema = 1} trusts the
+   *       schema after all, for that connection;
+   *   <li>SQL cannot damage the file: no {@code PRAGMA writable_schema}, {@code schema_version} or {@code journal_mode
+   *       = OFF}, no writing of the shadow tables of full text indexes and the like (SQLite's {@code DEFENSIVE} is on). A
+   *       dump that the {@code sqlite3} shell made of a database with virtual tables needs such writes;
    *   <li>the cells of each page are checked when it is first read ({@code PRAGMA cell_size_check}), and a table may
    *       have fewer columns in a thread with a small stack.
    * </ul>
@@ -121,9 +126,9 @@ public final class OpenOptions {
    *
    * <p>Counted is the time within SQLite: from the first {@link SqliteStatement#step} on, without what the caller does
    * between two steps; reset begins anew. Compiling a statement has as much time again, and so has each statement of a
-   * script. SQLite looks at the clock every thousand instructions: a function that takes long for one huge value is
-   * noticed after it, so set {@link SqliteLimit#LENGTH}, too. Waiting for another writer counts, and is ended by its own
-   * {@linkplain #busyTimeout timeout} only.
+   * script. SQLite looks at the clock every thousand instructions: what takes long within one, as the sorting of many
+   * rows or a function of one huge value does, is noticed after it, so set {@link SqliteLimit#LENGTH}, too. Waiting for
+   * another writer does not count: it has its own {@linkplain #busyTimeout timeout}.
    *
    * @param millis milliseconds; {@link #NO_TIMEOUT} (0), the default, for none
    * @return a copy with that setting

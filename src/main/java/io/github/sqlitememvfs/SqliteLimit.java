@@ -2,7 +2,7 @@ package io.github.sqlitememvfs;
 
 /**
  * Limits of a connection that {@link OpenOptions#limit} can lower. What goes beyond one fails with a {@link
- * SqliteException} that names it.
+ * SqliteException}.
  *
  * <p>They are SQLite's run-time limits, of the same names, and so are the highest values. (SQLite also has one of
  * worker threads, of which this library has none.)
@@ -14,7 +14,10 @@ public enum SqliteLimit {
   /** Bytes of an SQL statement: at most 1,000,000,000. */
   SQL_LENGTH(1),
 
-  /** Columns of a table, an index, a result, or terms of a GROUP BY or ORDER BY: at most 2000. */
+  /**
+   * Columns of a table, an index, a result, or terms of a GROUP BY or ORDER BY: at most 2000. A schema with a wider
+   * table cannot be read, and with less than 5 none can: a {@link SqliteCorruptException}.
+   */
   COLUMN(2),
 
   /**
@@ -23,10 +26,10 @@ public enum SqliteLimit {
    */
   EXPR_DEPTH(3),
 
-  /** SELECTs joined by UNION and the like: at most 500. */
+  /** SELECTs joined by UNION and the like: at most 500; 0 and 1 both allow no UNION. */
   COMPOUND_SELECT(4),
 
-  /** Instructions of a compiled statement: at most 250,000,000. */
+  /** Instructions of a compiled statement, roughly: at most 250,000,000. Beyond: {@code SQLITE_NOMEM} (7). */
   VDBE_OP(5),
 
   /** Arguments of a function: at most 1000. */

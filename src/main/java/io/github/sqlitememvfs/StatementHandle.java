@@ -34,8 +34,8 @@ final class StatementHandle {
   /** Whether it was run to its end, or to an error, and must be reset before parameters can be bound. */
   boolean ended;
 
-  /** Time that it has taken so far, if there is a limit of it. */
-  private long nanos;
+  /** Microseconds that it still has, if there is a limit of them. */
+  private long left;
 
   /** Whether it was ended on a row, which the next step has to say. */
   private boolean interrupted;
@@ -44,6 +44,7 @@ final class StatementHandle {
     this.connection = connection;
     this.sql = sql;
     this.address = address;
+    this.left = connection.statementMicros;
   }
 
   /** Runs it to its next row. False: there is none. */
@@ -67,7 +68,7 @@ final class StatementHandle {
       return true;
     }
     ended = true;
-    nanos = 0;
+    left = connection.statementMicros;
     if (code == SqliteCodes.DONE) {
       return false;
     }
@@ -83,10 +84,9 @@ final class StatementHandle {
   }
 
   private int stepInTime() {
-    long start = System.nanoTime();
-    connection.startTimer(Math.max(0, connection.statementMicros - nanos / 1000));
+    connection.startTimer(left);
     int code = stepOnce();
-    nanos += System.nanoTime() - start;
+    left = connection.timeLeft();
     return code;
   }
 
@@ -146,7 +146,7 @@ final class StatementHandle {
     onRow = false;
     ended = false;
     interrupted = false;
-    nanos = 0;
+    left = connection.statementMicros;
     Native.reset(address);
   }
 

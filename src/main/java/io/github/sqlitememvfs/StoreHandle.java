@@ -150,7 +150,8 @@ final class StoreHandle {
     for (SqliteLimit limit : SqliteLimit.VALUES) {
       int value = options.getLimit(limit);
       if (value != OpenOptions.LIMIT_OF_SQLITE) {
-        Native.limit(connection, limit.id, value);
+        boolean free = limit == SqliteLimit.COMPOUND_SELECT && value == 0; // what 0 stands for there, and only there
+        Native.limit(connection, limit.id, free ? 1 : value);
       }
     }
     if (options.getStatementTimeout() == OpenOptions.NO_TIMEOUT) {

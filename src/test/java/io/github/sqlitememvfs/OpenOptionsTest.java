@@ -136,4 +136,14 @@ class OpenOptionsTest {
       assertEquals(5000, Sql.number(connection, "PRAGMA busy_timeout"));
     }
   }
+
+  /** SQLite takes 0 for no limit there, and then has none for its recursions. */
+  @Test
+  void aLimitOfNoCompoundsIsALimit() {
+    try (SqliteConnection c = vfs.open("a", OpenOptions.defaults().limit(SqliteLimit.COMPOUND_SELECT, 0))) {
+      assertEquals(1, Sql.number(c, "SELECT 1"));
+      SqliteException e = assertThrows(SqliteException.class, () -> c.execute("SELECT 1 UNION SELECT 2"));
+      assertTrue(e.getMessage().contains("too many terms in compound SELECT"), e.getMessage());
+    }
+  }
 }

@@ -621,4 +621,18 @@ class SqliteStatementTest {
       assertThrows(IllegalArgumentException.class, () -> connection.execute(sql, new Object[0]), sql);
     }
   }
+
+  /** SQLite keeps its code until something else runs. */
+  @Test
+  void whatAnotherStatementHadNoMemoryForIsNotThoughtToBeThisRows() {
+    try (SqliteConnection c = vfs.open("test", OpenOptions.defaults().limit(SqliteLimit.VDBE_OP, 100)); SqliteStatement s = c.query("SELECT '12.5', '7', x''")) {
+      assertTrue(s.step());
+      SqliteException e = assertThrows(SqliteException.class, () -> c.execute("SELECT 1" + " + random()".repeat(200)));
+      assertEquals(SqliteCodes.NOMEM, e.code());
+      assertEquals(12.5, s.getDouble(0));
+      assertEquals(7, s.getLong(1));
+      assertEquals("", s.getText(2));
+      assertFalse(s.step());
+    }
+  }
 }

@@ -1,0 +1,56 @@
+package io.github.sqlitememvfs;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What counts as a statement's time, and what does not. */
+class StatementTimeoutTest {
+
+  private static final int TIMEOUT = 1000;
+  private static final int ROWS = 2000; // enough for the clock to be looked at
+
+  private final MemoryVfs vfs = MemoryVfs.builder().busyTimeout(600_000).build();
+
+  @AfterEach
+  void close() {
+    vfs.close();
+  }
+
+  /** It has a timeout of its own, which is longer here. */
+  @Test
+  void theWaitForAnotherWriterDoesNotCount() throws Exception {
+    String rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " + ROWS + ") INSERT INTO t SELECT i FROM n";
+    try (SqliteConnection other = vfs.open("a");
+        SqliteConnection c = vfs.open("a", OpenOptions.defaults().statementTimeout(TIMEOUT))) {
+      other.execute("CREATE TABLE t(x)");
+      whileOtherWrites(other, () -> c.execute(rows));
+      try (SqliteStatement s = c.prepare(rows + " RETURNING x")) {
+        whileOtherWrites(other, s::step);
+        while (s.step()) {}
+      }
+      assertEquals(2 * ROWS, Sql.number(c, "SELECT count(*) FROM t"));
+    }
+  }
+
+  private static void whileOtherWrites(SqliteConnection other, Runnable work) throws InterruptedException {
+    CountDownLatch locked = new CountDownLatch(1);
+    Thread writer = new Thread(() -> other.transaction(x -> {
+      locked.countDown();
+      try {
+        Thread.sleep(TIMEOUT + 500);
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      }
+    }));
+    writer.start();
+    locked.await();
+    long from = System.nanoTime();
+    work.run();
+    assertTrue(System.nanoTime() - from > TIMEOUT * 1_000_000L, "it did not wait");
+    writer.join();
+  }
+}
