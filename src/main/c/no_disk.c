@@ -65,6 +65,7 @@ int mv_no_disk(void) {
         no_disk.xNextSystemCall = NULL;
         rc = sqlite3_vfs_register(&no_disk, 1);
         while (!rc && (other = next_of_system(system->xOpen)) != NULL) rc = sqlite3_vfs_unregister(other);
+        if (!rc && (other = sqlite3_vfs_find("memdb")) != NULL) rc = sqlite3_vfs_unregister(other);
     }
     sqlite3_mutex_leave(mutex);
     return rc;

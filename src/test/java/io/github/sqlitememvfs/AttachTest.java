@@ -162,8 +162,8 @@ class AttachTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"unix", "unix-dotfile", "unix-excl", "unix-none", "win32", "win32-longpath", "win32-none"})
-  void thereIsNoVfsThatOpensFiles(String system) throws IOException {
+  @ValueSource(strings = {"unix", "unix-dotfile", "unix-excl", "unix-none", "win32", "win32-longpath", "win32-none", "memdb"})
+  void thereIsNoVfsOfSqlitesOwn(String system) throws IOException {
     Path folder = Files.createTempDirectory("attach");
     String uri = folder.toUri().toString().replaceFirst("^file:/+", "file:/") + "x.db?vfs=" + system;
     for (String sql : List.of("ATTACH ? AS o", "VACUUM INTO ?")) {

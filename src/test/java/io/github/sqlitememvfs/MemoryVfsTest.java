@@ -82,7 +82,7 @@ class MemoryVfsTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"none", "memdb"})
+  @ValueSource(strings = "none")
   void theNamesOfSqlitesOwnVfsesAreRefused(String name) {
     assertThrows(RuntimeException.class, () -> MemoryVfs.builder().name(name).build());
   }
