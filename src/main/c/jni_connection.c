@@ -26,6 +26,7 @@ static jint open_connection(JNIEnv *env, jclass c, jbyteArray uri, jbyteArray vf
     int rc = name.bytes && vfs_name.bytes ? sqlite3_open_v2(name.bytes, &db, flags, vfs_name.bytes) : SQLITE_NOMEM;
     mv_text_free(&name);
     mv_text_free(&vfs_name);
+    if (rc == SQLITE_OK) rc = mv_engine_guard(db);
     mv_set_long(env, out, 0, MV_HANDLE(db));
     return rc;
 }
@@ -190,7 +191,7 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
         else if (stmt) rc = run_one(DB(db), stmt, in_body, &rows);
         if (rc == SQLITE_OK) start = start_of_statement(text.bytes + (tail - text.bytes), end);
     }
-    mv_engine_leave(DB(db), &limits);
+    rc = mv_engine_leave(DB(db), &limits, rc);
     if (rc != SQLITE_OK) {
         jint range[] = { (jint)(start - text.bytes), (jint)(tail - text.bytes) };
         (*env)->SetIntArrayRegion(env, out, 0, 2, range);
@@ -232,7 +233,7 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
             stmt = NULL;
             rc = MORE_STATEMENTS;
         }
-        mv_engine_leave(DB(db), &limits);
+        rc = mv_engine_leave(DB(db), &limits, rc);
     }
     mv_text_free(&text);
     mv_set_int(env, out, 0, rc);

@@ -87,8 +87,7 @@ static jint step(JNIEnv *env, jclass c, jlong stmt, jboolean in_body, jlong row,
     if (in_body && sqlite3_get_autocommit(db)) return BODY_ENDED;
     mv_limits limits;
     mv_engine_enter(db, &limits);
-    int rc = sqlite3_step(STMT(stmt));
-    mv_engine_leave(db, &limits);
+    int rc = mv_engine_leave(db, &limits, sqlite3_step(STMT(stmt)));
     if (rc == SQLITE_ROW && row) put_row(STMT(stmt), MV_POINTER(char, row), capacity);
     return rc;
 }
