@@ -32,12 +32,18 @@ void mv_engine_harden(sqlite3 *db);
 typedef struct mv_limits {
     int saved[3];
     int lowered; /* how many */
-    char *floor;
+    bool again;
+    char *floor, *end;
+    int64_t left, reserve;
 } mv_limits;
 
 /* For a connection that has just been opened: without it generated columns are not looked at. SQLITE_NOMEM, or SQLITE_OK. */
 int mv_engine_guard(sqlite3 *db);
 void mv_engine_enter(sqlite3 *db, mv_limits *limits);
+/* After an error: whether the stack was the reason, and it may suffice for the same with a lower limit for expressions. If so that limit is in
+ * force for what is tried next, and until mv_engine_tried, which takes what came of it. */
+bool mv_engine_again(sqlite3 *db, mv_limits *limits);
+void mv_engine_tried(sqlite3 *db, mv_limits *limits, int rc);
 /* rc: what came of it. Returns that, or SQLITE_ERROR if it is an error because of the stack; the connection then has a message that says so. */
 int mv_engine_leave(sqlite3 *db, const mv_limits *limits, int rc);
 

@@ -120,9 +120,14 @@ static void refresh_schemas(sqlite3 *db) {
 
 /* Compiles the first statement of some SQL. SQLite looks whether its schema is still the database's when a statement is run, and after a
  * few errors of compiling; after others it does not, and complains of tables as they were. So it is tried once more. */
-static int compile(sqlite3 *db, const char *sql, const char *end, sqlite3_stmt **stmt, const char **tail) {
+static int compile(sqlite3 *db, mv_limits *limits, const char *sql, const char *end, sqlite3_stmt **stmt, const char **tail) {
     int n = (int)(end - sql) + 1; /* with the NUL: SQLite need not copy it */
     int rc = sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
+    if (rc != SQLITE_OK && mv_engine_again(db, limits)) {
+        rc = sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
+        mv_engine_tried(db, limits, rc);
+        return rc;
+    }
     if ((rc & 0xff) != SQLITE_ERROR) return rc;
     refresh_schemas(db);
     return sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
@@ -186,7 +191,7 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     while (rc == SQLITE_OK && start < end) {
         sqlite3_stmt *stmt;
         if (timer) mv_engine_start_timer(TIMER(timer), usec);
-        rc = compile(DB(db), start, end, &stmt, &tail);
+        rc = compile(DB(db), &limits, start, end, &stmt, &tail);
         if (rc != SQLITE_OK) tail = end_of_statement(start, end);
         else if (stmt) rc = run_one(DB(db), stmt, in_body, &rows);
         if (rc == SQLITE_OK) start = start_of_statement(text.bytes + (tail - text.bytes), end);
@@ -225,7 +230,7 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
         const char *start = text.bytes, *end = text.bytes + text.n;
         mv_limits limits;
         mv_engine_enter(DB(db), &limits);
-        do rc = compile(DB(db), start, end, &stmt, &start);
+        do rc = compile(DB(db), &limits, start, end, &stmt, &start);
         while (rc == SQLITE_OK && !stmt && start < end); /* a comment or a semicolon comes first */
         if (rc == SQLITE_OK && !stmt) rc = NO_STATEMENT;
         if (rc == SQLITE_OK && !is_blank(DB(db), start, end)) {

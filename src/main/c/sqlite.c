@@ -189,6 +189,7 @@ int mv_engine_watch_memory(const char *unused) {
 typedef struct guard {
     sqlite3 *db;
     uint64_t state; /* of the schemas that the rest was found for; 0: of none */
+    int64_t room;   /* there was to look at them: where there is more, what did not fit is looked at again */
     int64_t alone;  /* stack for the deepest expression that a schema brings: SQLite looks at its depth only when it is created */
     int64_t chain;  /* stack for generated columns, below any expression */
 } guard;
@@ -249,13 +250,12 @@ static void look_at_schemas(guard *g, int64_t room) {
     uint64_t state = 1;
     for (int i = 0; i < db->nDb; i++)
         if (db->aDb[i].pSchema) state = (state ^ state_of(db->aDb[i].pSchema)) * 0x9e3779b97f4a7c15u | 1;
-    if (state == g->state) return;
-    *g = (guard){.db = db, .state = state};
+    if (state == g->state && (room <= g->room || MAX(g->alone, g->chain) <= g->room)) return;
+    *g = (guard){.db = db, .state = state, .room = room};
     for (int i = 0; i < db->nDb; i++) {
         Schema *schema = db->aDb[i].pSchema;
         for (HashElem *e = schema ? sqliteHashFirst(&schema->tblHash) : NULL; e; e = sqliteHashNext(e)) look_at_table(g, sqliteHashData(e), room);
     }
-    if (MAX(g->alone, g->chain) > room) g->state = 0; /* another thread may have room to look again */
 }
 
 static bool fits(const guard *g, int64_t reserve) {
@@ -300,25 +300,45 @@ int mv_engine_guard(sqlite3 *db) {
 
 static const int lowered[] = {SQLITE_LIMIT_EXPR_DEPTH, SQLITE_LIMIT_PARSER_DEPTH, SQLITE_LIMIT_LIKE_PATTERN_LENGTH};
 
+/* Keeps so much of the stack for expressions, and limits them to it. */
+static void set_reserve(sqlite3 *db, mv_limits *limits, int64_t reserve) {
+    const int64_t room[] = {reserve / EXPR_BYTES, reserve / PARSER_BYTES, limits->left / PATTERN_BYTES};
+    stack_floor = limits->end + reserve;
+    for (int i = 0; i < limits->lowered; i++) {
+        int saved = limits->saved[i];
+        db->aLimit[lowered[i]] = saved <= room[i] ? saved : room[i] > 1 ? (int)room[i] : 1; /* 0 would stand for none */
+    }
+}
+
 void mv_engine_enter(sqlite3 *db, mv_limits *limits) {
-    char *here = HERE(), *end = end_of_stack();
-    limits->floor = stack_floor;
-    limits->lowered = 0;
+    char *end = end_of_stack();
+    *limits = (mv_limits){.floor = stack_floor, .end = end + STACK_KEPT};
     stack_ended = false;
     stack_chain = 0;
     stack_floor = NULL;
     if (!end) return;
-    int64_t left = MAX(here - end - STACK_KEPT, 0), reserve = MAX(MIN(left / 4 * 3, left - ROOM_BYTES), 0);
-    reserve = MIN(reserve, (int64_t)SQLITE_MAX_EXPR_DEPTH * EXPR_BYTES);
-    stack_floor = end + STACK_KEPT + reserve;
-    if (left >= STACK_AMPLE) return;
-    const int64_t room[] = {reserve / EXPR_BYTES, reserve / PARSER_BYTES, left / PATTERN_BYTES};
-    for (int i = 0; i < (int)ArraySize(lowered); i++) {
-        int *limit = &db->aLimit[lowered[i]];
-        limits->saved[i] = *limit;
-        if (*limit > room[i]) *limit = room[i] > 1 ? (int)room[i] : 1; /* 0 would stand for none */
+    int64_t most = (int64_t)SQLITE_MAX_EXPR_DEPTH * EXPR_BYTES;
+    limits->left = MAX(HERE() - limits->end, 0);
+    if (limits->left < STACK_AMPLE) {
+        limits->lowered = (int)ArraySize(lowered);
+        for (int i = 0; i < limits->lowered; i++) limits->saved[i] = db->aLimit[lowered[i]];
     }
-    limits->lowered = (int)ArraySize(lowered);
+    set_reserve(db, limits, MIN(MAX(MIN(limits->left / 4 * 3, limits->left - ROOM_BYTES), 0), most));
+}
+
+bool mv_engine_again(sqlite3 *db, mv_limits *limits) {
+    if (!stack_ended || !limits->lowered || limits->again) return false;
+    limits->again = true;
+    limits->reserve = stack_floor - limits->end;
+    set_reserve(db, limits, limits->reserve / 4);
+    return true;
+}
+
+void mv_engine_tried(sqlite3 *db, mv_limits *limits, int rc) {
+    if (!limits->again) return;
+    limits->again = false;
+    stack_ended = rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE;
+    set_reserve(db, limits, limits->reserve);
 }
 
 int mv_engine_leave(sqlite3 *db, const mv_limits *limits, int rc) {
