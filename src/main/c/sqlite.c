@@ -125,7 +125,8 @@ static char *end_of_stack(void) {
  * Its recursions are of two kinds. Those that take memory at each level (views in views, compounds, triggers and foreign key actions,
  * copies of what a schema holds) are stopped where the stack ends: allocate() returns NULL below stack_floor, and authorize() denies,
  * which has more to say. Below the floor is a reserve for those that take none: along an expression, a pattern of LIKE,
- * a parser's stack, generated columns made from each other. They are bounded by limits that follow from the reserve.
+ * a parser's stack, generated columns made from each other. They are bounded by limits that follow from the reserve, which is half
+ * of the stack at least: a tree whose copy took the rest can be walked, which takes up to twice as much.
  */
 #define STACK_KEPT (96 << 10) /* for the JVM's guard pages at its end, and for what does not recurse */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -145,6 +146,7 @@ static char *end_of_stack(void) {
 #define PARSER_BYTES (120 * STACK_FRAMES)   /* FROM (SELECT ...): 6 entries of the parser's stack, and a level for those who walk it */
 #define PATTERN_BYTES (100 * STACK_FRAMES)  /* 47: each % is one */
 #define ROOM_BYTES ((64 << 10) * STACK_FRAMES) /* for what takes memory: as much as a statement without any recursion needs, and more */
+#define WINDOW_BYTES (130 * STACK_FRAMES)   /* 96 */
 #define COLUMN_BYTES (700 * STACK_FRAMES)   /* 660: a generated column that is made from another one */
 
 #if defined(__GNUC__)
@@ -157,7 +159,7 @@ static char *end_of_stack(void) {
 static _Thread_local char *stack_floor;
 static _Thread_local bool stack_ended; /* the floor was reached since enter */
 
-static _Thread_local int64_t stack_left;  /* where code was generated last */
+static _Thread_local int64_t stack_left;  /* INT64_MAX: none yet; where code was generated last */
 static _Thread_local int64_t stack_chain; /* for generated columns of tables that were used since enter */
 
 static sqlite3_mem_methods memory;
@@ -281,7 +283,12 @@ static bool fits_schema(guard *g, int action, const char *a, const char *b, cons
  * about the columns that these read. */
 static int authorize(void *arg, int action, const char *a, const char *b, const char *schema, const char *trigger) {
     (void)trigger;
-    if (action == SQLITE_FUNCTION || !stack_floor) return SQLITE_OK;
+    if (!stack_floor) return SQLITE_OK;
+    if (action == SQLITE_FUNCTION) { /* if of a window: all SELECTs of the statement are walked, one within the other */
+        if ((int64_t)((guard *)arg)->db->pParse->nSelect * WINDOW_BYTES <= stack_left) return SQLITE_OK;
+        stack_ended = true;
+        return SQLITE_DENY;
+    }
     char *end = end_of_stack() + STACK_KEPT;
     int64_t reserve = stack_floor - end;
     if (action != SQLITE_READ) stack_left = HERE() - end; /* a column is read within an expression, for which there is the reserve */
@@ -315,6 +322,7 @@ void mv_engine_enter(sqlite3 *db, mv_limits *limits) {
     *limits = (mv_limits){.floor = stack_floor, .end = end + STACK_KEPT};
     stack_ended = false;
     stack_chain = 0;
+    stack_left = INT64_MAX;
     stack_floor = NULL;
     if (!end) return;
     int64_t most = (int64_t)SQLITE_MAX_EXPR_DEPTH * EXPR_BYTES;
@@ -323,14 +331,14 @@ void mv_engine_enter(sqlite3 *db, mv_limits *limits) {
         limits->lowered = (int)ArraySize(lowered);
         for (int i = 0; i < limits->lowered; i++) limits->saved[i] = db->aLimit[lowered[i]];
     }
-    set_reserve(db, limits, MIN(MAX(MIN(limits->left / 4 * 3, limits->left - ROOM_BYTES), 0), most));
+    set_reserve(db, limits, MAX(MIN(MAX(MIN(limits->left / 4 * 3, limits->left - ROOM_BYTES), 0), most), limits->left / 2));
 }
 
 bool mv_engine_again(sqlite3 *db, mv_limits *limits) {
     if (!stack_ended || !limits->lowered || limits->again) return false;
     limits->again = true;
     limits->reserve = stack_floor - limits->end;
-    set_reserve(db, limits, limits->reserve / 4);
+    set_reserve(db, limits, limits->left / 2);
     return true;
 }
 
