@@ -215,8 +215,7 @@ static void everywhere(const char *schema, const char *const *statements, size_t
 
 static void views_of_compounds(void) {
     static const struct { int views, terms; const char *op, *tail; } shapes[] = {
-        {370, 30, "UNION", ""}, {40, 300, "UNION", ""}, {300, 3, "UNION ALL", "ORDER BY 1"}, {20, 500, "UNION ALL", "LIMIT 9"},
-        {200, 10, "EXCEPT", "ORDER BY 1"}, {900, 1, "", "LIMIT 5"},
+        {150, 12, "UNION", ""}, {4, 300, "UNION", ""}, {900, 1, "", "LIMIT 5"},
     };
     for (size_t s = 0; s < COUNT(shapes); s++) {
         text t = {0};
@@ -264,10 +263,10 @@ static void views_in_deep_expressions(void) {
 
 /* FROM (SELECT ... FROM (...)), in views in each other, with a deep expression at the end. */
 static void views_of_subqueries(void) {
-    for (int levels = 20; levels <= 300; levels += 140) {
+    for (int levels = 20; levels <= 100; levels += 80) {
         text t = {0};
         add(&t, "BEGIN; CREATE TABLE v0(x); INSERT INTO v0 VALUES (1);");
-        for (int i = 1; i <= 60; i++) {
+        for (int i = 1; i <= 30; i++) {
             add(&t, "CREATE VIEW v%d AS ", i);
             add_times(&t, levels, "SELECT x FROM (");
             add(&t, "SELECT ");
@@ -277,7 +276,7 @@ static void views_of_subqueries(void) {
             add(&t, ";");
         }
         add(&t, "COMMIT");
-        EVERYWHERE(t.bytes, "EXPLAIN SELECT x FROM v1", "EXPLAIN SELECT x FROM v2", "EXPLAIN SELECT x FROM v5", "EXPLAIN SELECT x FROM v60", "PRAGMA table_info(v60)");
+        EVERYWHERE(t.bytes, "EXPLAIN SELECT x FROM v1", "EXPLAIN SELECT x FROM v2", "EXPLAIN SELECT x FROM v5", "EXPLAIN SELECT x FROM v30", "PRAGMA table_info(v30)");
         free(t.bytes);
     }
 }
@@ -296,7 +295,7 @@ static void triggers_of_triggers(void) {
     }
     add(&t, "COMMIT");
     EVERYWHERE(t.bytes, "EXPLAIN INSERT INTO r0 VALUES (1)", "EXPLAIN INSERT INTO r940 VALUES (1)", "EXPLAIN INSERT INTO r900 SELECT x FROM u", "ALTER TABLE r0 RENAME TO s0",
-        "ALTER TABLE v0 RENAME COLUMN x TO y", "DROP TABLE r3", "VACUUM");
+        "DROP TABLE r3", "VACUUM");
     free(t.bytes);
 }
 
@@ -313,7 +312,7 @@ static void cascades(void) {
 /* ---- columns ---------------------------------------------------------------------------------------- */
 
 static void generated_columns(void) {
-    static const struct { int width, depth; const char *kind; } shapes[] = {{1900, 1, "VIRTUAL"}, {1900, 1, "STORED"}, {390, 1, "VIRTUAL"}, {340, 1, "VIRTUAL"}, {100, 20, "VIRTUAL"}, {60, 900, "VIRTUAL"}};
+    static const struct { int width, depth; const char *kind; } shapes[] = {{1300, 1, "VIRTUAL"}, {500, 1, "STORED"}, {340, 1, "VIRTUAL"}, {30, 300, "VIRTUAL"}};
     for (size_t s = 0; s < COUNT(shapes); s++) {
         text t = {0};
         add(&t, "CREATE TABLE o(x); INSERT INTO o VALUES (1); CREATE TABLE c(c0");
@@ -334,7 +333,7 @@ static void generated_columns(void) {
         add_deep(&deep, 900, name);
         add(&deep, " FROM c");
         snprintf(index, sizeof index, "CREATE INDEX i ON c(c%d)", last);
-        EVERYWHERE(t.bytes, "INSERT INTO c(c0) VALUES (1)", "INSERT INTO o VALUES (1)", "SELECT * FROM w", "SELECT * FROM c", deep.bytes, "UPDATE c SET c0 = 2", index, "REINDEX", "PRAGMA integrity_check", "DELETE FROM c",
+        EVERYWHERE(t.bytes, "INSERT INTO c(c0) VALUES (1)", "INSERT INTO o VALUES (1)", "SELECT * FROM w", deep.bytes, "UPDATE c SET c0 = 2", index, "REINDEX", "PRAGMA integrity_check", "DELETE FROM c",
             "ALTER TABLE o ADD COLUMN y", "ALTER TABLE c RENAME COLUMN c0 TO d0", "VACUUM", "ANALYZE", "DROP TABLE c");
         free(deep.bytes);
         free(t.bytes);
