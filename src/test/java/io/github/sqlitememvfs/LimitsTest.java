@@ -242,12 +242,12 @@ class LimitsTest {
     try (SqliteConnection connection = vfs.open("deep"); SqliteConnection other = vfs.open("deep")) {
       connection.execute("CREATE VIEW top AS SELECT 1 AS x");
       SqliteStatement statement = connection.prepare("SELECT x FROM top");
-      run(512 << 10, () -> {
+      run(1 << 20, () -> {
         assertTrue(statement.step());
         statement.reset();
-        assertEquals(message, assertThrows(SqliteException.class, () -> connection.prepare("SELECT x FROM v998")).getMessage());
-        assertEquals(message, assertThrows(SqliteException.class, () -> connection.execute("SELECT 1; SELECT x FROM v998; SELECT 2")).getMessage());
-        other.execute("DROP VIEW top; CREATE VIEW top AS SELECT x FROM v998");
+        assertEquals(message, assertThrows(SqliteException.class, () -> connection.prepare("SELECT x FROM v900")).getMessage());
+        assertEquals(message, assertThrows(SqliteException.class, () -> connection.execute("SELECT 1; SELECT x FROM v900; SELECT 2")).getMessage());
+        other.execute("DROP VIEW top; CREATE VIEW top AS SELECT x FROM v900");
         assertEquals(message, assertThrows(SqliteException.class, statement::step).getMessage());
         other.execute("DROP VIEW top; CREATE VIEW top AS SELECT 1 AS x");
         assertTrue(statement.step());
