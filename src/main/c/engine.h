@@ -24,18 +24,29 @@ int mv_engine_busy_count(sqlite3 *db);
 void mv_engine_harden(sqlite3 *db);
 
 /*
- * Limits that follow from the stack. SQLite's own let one recursion after the other go 1000 deep, which takes more than a thread
- * of a JVM has by default (1 MiB), let alone a small one: and beyond its stack a JVM ends. Between enter and leave the
- * connection has only the limits that the calling thread has room for: an error then says which one was reached. Around all
- * that compiles or runs a statement; what is in between may be left by no other way.
+ * The stack. SQLite recurses into views, triggers, foreign key actions, compounds and expressions, as deep as its limits say, each by
+ * itself: together that takes more than a thread of a JVM has by default (1 MiB), and beyond its stack a JVM ends. Between enter
+ * and leave a recursion that would leave too little of the calling thread's stack is an error instead. What takes no memory at
+ * each of its levels has lower limits there: EXPR_DEPTH, PARSER_DEPTH and LIKE_PATTERN_LENGTH, from about 1 MiB, 0.6 MiB and 5 MiB down.
+ * Around all that compiles or runs a statement; what is in between may be left by no other way.
  */
 typedef struct mv_limits {
-    int saved[5];
+    int saved[3];
     int lowered; /* how many */
+    bool again;
+    char *floor, *end;
+    int64_t left, reserve;
 } mv_limits;
 
+/* For a connection that has just been opened: without it generated columns are not looked at. SQLITE_NOMEM, or SQLITE_OK. */
+int mv_engine_guard(sqlite3 *db);
 void mv_engine_enter(sqlite3 *db, mv_limits *limits);
-void mv_engine_leave(sqlite3 *db, const mv_limits *limits);
+/* After an error: whether the stack was the reason, and it may suffice for the same with a lower limit for expressions. If so that limit is in
+ * force for what is tried next, and until mv_engine_tried, which takes what came of it. */
+bool mv_engine_again(sqlite3 *db, mv_limits *limits);
+void mv_engine_tried(sqlite3 *db, mv_limits *limits, int rc);
+/* rc: what came of it. Returns that, or SQLITE_ERROR if it is an error because of the stack; the connection then has a message that says so. */
+int mv_engine_leave(sqlite3 *db, const mv_limits *limits, int rc);
 
 /*
  * A limit of time: what the connection runs after mv_engine_start_timer fails with SQLITE_INTERRUPT once so many microseconds have passed.

@@ -26,6 +26,7 @@ static jint open_connection(JNIEnv *env, jclass c, jbyteArray uri, jbyteArray vf
     int rc = name.bytes && vfs_name.bytes ? sqlite3_open_v2(name.bytes, &db, flags, vfs_name.bytes) : SQLITE_NOMEM;
     mv_text_free(&name);
     mv_text_free(&vfs_name);
+    if (rc == SQLITE_OK) rc = mv_engine_guard(db);
     mv_set_long(env, out, 0, MV_HANDLE(db));
     return rc;
 }
@@ -124,9 +125,14 @@ static void refresh_schemas(sqlite3 *db) {
 
 /* Compiles the first statement of some SQL. SQLite looks whether its schema is still the database's when a statement is run, and after a
  * few errors of compiling; after others it does not, and complains of tables as they were. So it is tried once more. */
-static int compile(sqlite3 *db, const char *sql, const char *end, sqlite3_stmt **stmt, const char **tail) {
+static int compile(sqlite3 *db, mv_limits *limits, const char *sql, const char *end, sqlite3_stmt **stmt, const char **tail) {
     int n = (int)(end - sql) + 1; /* with the NUL: SQLite need not copy it */
     int rc = sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
+    if (rc != SQLITE_OK && mv_engine_again(db, limits)) {
+        rc = sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
+        mv_engine_tried(db, limits, rc);
+        return rc;
+    }
     if ((rc & 0xff) != SQLITE_ERROR) return rc;
     refresh_schemas(db);
     return sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
@@ -190,12 +196,12 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     while (rc == SQLITE_OK && start < end) {
         sqlite3_stmt *stmt;
         if (timer) mv_engine_start_timer(TIMER(timer), usec);
-        rc = compile(DB(db), start, end, &stmt, &tail);
+        rc = compile(DB(db), &limits, start, end, &stmt, &tail);
         if (rc != SQLITE_OK) tail = end_of_statement(start, end);
         else if (stmt) rc = run_one(DB(db), stmt, in_body, &rows);
         if (rc == SQLITE_OK) start = start_of_statement(text.bytes + (tail - text.bytes), end);
     }
-    mv_engine_leave(DB(db), &limits);
+    rc = mv_engine_leave(DB(db), &limits, rc);
     if (rc != SQLITE_OK) {
         jint range[] = { (jint)(start - text.bytes), (jint)(tail - text.bytes) };
         (*env)->SetIntArrayRegion(env, out, 0, 2, range);
@@ -229,7 +235,7 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
         const char *start = text.bytes, *end = text.bytes + text.n;
         mv_limits limits;
         mv_engine_enter(DB(db), &limits);
-        do rc = compile(DB(db), start, end, &stmt, &start);
+        do rc = compile(DB(db), &limits, start, end, &stmt, &start);
         while (rc == SQLITE_OK && !stmt && start < end); /* a comment or a semicolon comes first */
         if (rc == SQLITE_OK && !stmt) rc = NO_STATEMENT;
         if (rc == SQLITE_OK && !is_blank(DB(db), start, end)) {
@@ -237,7 +243,7 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
             stmt = NULL;
             rc = MORE_STATEMENTS;
         }
-        mv_engine_leave(DB(db), &limits);
+        rc = mv_engine_leave(DB(db), &limits, rc);
     }
     mv_text_free(&text);
     mv_set_int(env, out, 0, rc);

@@ -87,8 +87,13 @@ static jint step(JNIEnv *env, jclass c, jlong stmt, jboolean in_body, jlong row,
     if (in_body && sqlite3_get_autocommit(db)) return BODY_ENDED;
     mv_limits limits;
     mv_engine_enter(db, &limits);
+    bool first = !sqlite3_stmt_busy(STMT(stmt)), autocommit = sqlite3_get_autocommit(db);
     int rc = sqlite3_step(STMT(stmt));
-    mv_engine_leave(db, &limits);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE && first && autocommit == (bool)sqlite3_get_autocommit(db) && mv_engine_again(db, &limits)) {
+        rc = sqlite3_step(STMT(stmt)); /* it has to be compiled again, which has changed nothing */
+        mv_engine_tried(db, &limits, rc);
+    }
+    rc = mv_engine_leave(db, &limits, rc);
     if (rc == SQLITE_ROW && row) put_row(STMT(stmt), MV_POINTER(char, row), capacity);
     return rc;
 }

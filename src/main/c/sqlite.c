@@ -67,6 +67,9 @@
 #define HAVE_STRCHRNUL 1                        /* faster printf; glibc, musl and Android have it */
 #endif
 
+/* The stack. */
+#define SQLITE_EXTRA_INIT_MUTEXED mv_engine_watch_memory /* called while SQLite is initialized: see below */
+
 #include "sqlite3.c"
 
 /* ---- see engine.h ---- */
@@ -116,37 +119,248 @@ static char *end_of_stack(void) {
     return end;
 }
 
+/*
+ * How deep SQLite may recurse.
+ *
+ * Its recursions are of two kinds. Those that take memory at each level (views in views, compounds, triggers and foreign key actions,
+ * copies of what a schema holds) are stopped where the stack ends: allocate() returns NULL below stack_floor, and authorize() denies,
+ * which has more to say. Below the floor is a reserve for those that take none: along an expression, a pattern of LIKE,
+ * a parser's stack, generated columns made from each other. They are bounded by limits that follow from the reserve, which is half
+ * of the stack at least: a tree whose copy took the rest can be walked, which takes up to twice as much.
+ */
 #define STACK_KEPT (96 << 10) /* for the JVM's guard pages at its end, and for what does not recurse */
-#define STACK_AMPLE (6 << 20) /* enough for SQLite's own limits, all at once */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define STACK_FRAMES 4 /* how much larger they make a frame, at most */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define STACK_FRAMES 4
+#endif
+#endif
+#ifndef STACK_FRAMES
+#define STACK_FRAMES 1
+#endif
+#define STACK_AMPLE ((6 << 20) * STACK_FRAMES) /* enough for those limits as they are */
 
-/* What one level of a recursion may take of the stack: as measured on x86-64, times the share of the stack that it is given. */
-static const struct {
-    int limit, bytes;
-} recursions[] = {
-    {SQLITE_LIMIT_EXPR_DEPTH, 2500},         /* 540 in an expression, and 650 in as many views */
-    {SQLITE_LIMIT_TRIGGER_DEPTH, 6000},      /* 1500: a trigger is compiled within the one that fires it, and so is a cascade */
-    {SQLITE_LIMIT_COMPOUND_SELECT, 3000},    /* 750 */
-    {SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100}, /* 47: each % is one level */
-    {SQLITE_LIMIT_COLUMN, 700},              /* 660: a generated column that is made from the one before it. Last: see below */
-};
+/* Bytes that a level takes, with some to spare over what was measured on x86-64. */
+#define EXPR_BYTES (650 * STACK_FRAMES)     /* 540: while code is generated for it */
+#define PARSER_BYTES (120 * STACK_FRAMES)   /* FROM (SELECT ...): 6 entries of the parser's stack, and a level for those who walk it */
+#define PATTERN_BYTES (100 * STACK_FRAMES)  /* 47: each % is one */
+#define ROOM_BYTES ((64 << 10) * STACK_FRAMES) /* for what takes memory: as much as a statement without any recursion needs, and more */
+#define WINDOW_BYTES (130 * STACK_FRAMES)   /* 96 */
+#define COLUMN_BYTES (700 * STACK_FRAMES)   /* 660: a generated column that is made from another one */
 
-void mv_engine_enter(sqlite3 *db, mv_limits *limits) {
-    char here, *end = end_of_stack();
-    limits->lowered = 0;
-    if (!end || &here - end > STACK_AMPLE) return;
-    int64_t left = &here - end - STACK_KEPT;
-    int count = (int)ArraySize(recursions);
-    if (!(db->flags & SQLITE_Defensive)) count--; /* wide tables without a chain are more likely than such a chain, but in hostile schemas */
-    for (int i = 0; i < count; i++) {
-        int *limit = &db->aLimit[recursions[i].limit], most = left > 0 ? (int)(left / recursions[i].bytes) : 0;
-        limits->saved[i] = *limit;
-        if (*limit > most) *limit = most > 1 ? most : 1; /* 0 would stand for none */
-    }
-    limits->lowered = count;
+#if defined(__GNUC__)
+#define HERE() ((char *)__builtin_frame_address(0))
+#else
+#define HERE() ((char *)_AddressOfReturnAddress())
+#endif
+
+/* Of the thread. Between enter and leave only; NULL: no check. */
+static _Thread_local char *stack_floor;
+static _Thread_local bool stack_ended; /* the floor was reached since enter */
+
+static _Thread_local int64_t stack_left;  /* INT64_MAX: none yet; where code was generated last */
+static _Thread_local int64_t stack_chain; /* for generated columns of tables that were used since enter */
+
+static sqlite3_mem_methods memory;
+
+static SQLITE_NOINLINE void *stop_at_floor(void) {
+    stack_ended = true;
+    return NULL;
 }
 
-void mv_engine_leave(sqlite3 *db, const mv_limits *limits) {
-    for (int i = 0; i < limits->lowered; i++) db->aLimit[recursions[i].limit] = limits->saved[i];
+static void *allocate(int n) {
+    return HERE() < stack_floor ? stop_at_floor() : memory.xMalloc(n);
+}
+
+static void *reallocate(void *old, int n) {
+    return HERE() < stack_floor ? stop_at_floor() : memory.xRealloc(old, n);
+}
+
+int mv_engine_watch_memory(const char *unused) {
+    (void)unused;
+    if (sqlite3GlobalConfig.m.xMalloc == allocate) return SQLITE_OK; /* initialized before */
+    memory = sqlite3GlobalConfig.m;
+    sqlite3GlobalConfig.m.xMalloc = allocate;
+    sqlite3GlobalConfig.m.xRealloc = reallocate;
+    return SQLITE_OK;
+}
+
+/* ---- generated columns and other expressions of a schema ---- */
+
+typedef struct guard {
+    sqlite3 *db;
+    uint64_t state; /* of the schemas that the rest was found for; 0: of none */
+    int64_t room;   /* there was to look at them: where there is more, what did not fit is looked at again */
+    int64_t alone;  /* stack for the deepest expression that a schema brings: SQLite looks at its depth only when it is created */
+    int64_t chain;  /* stack for generated columns, below any expression */
+} guard;
+
+static int64_t height_bytes(const Expr *expr) {
+    return expr ? (int64_t)expr->nHeight * EXPR_BYTES : 0;
+}
+
+static int64_t list_bytes(const ExprList *list) {
+    int64_t most = 0;
+    for (int i = 0; list && i < list->nExpr; i++) most = MAX(most, height_bytes(list->a[i].pExpr));
+    return most;
+}
+
+static int find_generated(Walker *walker, Expr *expr) {
+    const Table *table = walker->u.pTab;
+    bool column = expr->op == TK_COLUMN && expr->iColumn >= 0 && expr->iColumn < table->nCol;
+    if (!column || !(table->aCol[expr->iColumn].colFlags & COLFLAG_GENERATED)) return WRC_Continue;
+    walker->eCode = 1;
+    return WRC_Abort;
+}
+
+static bool uses_generated(Table *table, Expr *expr) {
+    Walker walker = {.xExprCallback = find_generated, .u.pTab = table};
+    sqlite3WalkExpr(&walker, expr);
+    return walker.eCode;
+}
+
+/* Generated columns recurse into those they are made from: at worst all that are made from another one are a chain. */
+static void look_at_table(guard *g, Table *table, int64_t room) {
+    if (!IsOrdinaryTable(table)) return;
+    int64_t alone = list_bytes(table->pCheck), chain = 0, leaf = 0;
+    for (int i = 0; table->u.tab.pDfltList && i < table->nCol; i++) {
+        Expr *expr = sqlite3ColumnExpr(table, &table->aCol[i]);
+        int64_t bytes = height_bytes(expr);
+        if (!expr || !(table->aCol[i].colFlags & COLFLAG_GENERATED)) alone = MAX(alone, bytes);
+        else if (bytes > room) leaf = bytes; /* there is no room to look at it, nor will there be to use it */
+        else if (uses_generated(table, expr)) chain += bytes + COLUMN_BYTES - EXPR_BYTES;
+        else leaf = MAX(leaf, bytes);
+    }
+    for (const Index *index = table->pIndex; index; index = index->pNext)
+        alone = MAX(alone, MAX(height_bytes(index->pPartIdxWhere), list_bytes(index->aColExpr)));
+    g->alone = MAX(g->alone, alone);
+    g->chain = MAX(g->chain, chain + leaf);
+}
+
+/* Changes with each change of a schema. */
+static uint64_t state_of(const Schema *schema) {
+    uint64_t state = (uint64_t)(uintptr_t)schema;
+    state = state * 0x9e3779b97f4a7c15u + (uint64_t)(unsigned)schema->iGeneration;
+    state = state * 0x9e3779b97f4a7c15u + (uint64_t)(unsigned)schema->schema_cookie;
+    state = state * 0x9e3779b97f4a7c15u + ((uint64_t)schema->tblHash.count << 32 | schema->idxHash.count);
+    return state;
+}
+
+static void look_at_schemas(guard *g, int64_t room) {
+    sqlite3 *db = g->db;
+    uint64_t state = 1;
+    for (int i = 0; i < db->nDb; i++)
+        if (db->aDb[i].pSchema) state = (state ^ state_of(db->aDb[i].pSchema)) * 0x9e3779b97f4a7c15u | 1;
+    if (state == g->state && (room <= g->room || MAX(g->alone, g->chain) <= g->room)) return;
+    *g = (guard){.db = db, .state = state, .room = room};
+    for (int i = 0; i < db->nDb; i++) {
+        Schema *schema = db->aDb[i].pSchema;
+        for (HashElem *e = schema ? sqliteHashFirst(&schema->tblHash) : NULL; e; e = sqliteHashNext(e)) look_at_table(g, sqliteHashData(e), room);
+    }
+}
+
+static bool fits(const guard *g, int64_t reserve) {
+    return MAX(g->alone, reserve) + MAX(g->chain, stack_chain) <= stack_left;
+}
+
+/* Whether what a statement does fits: almost always all schemas do; else only the tables that it uses count, as far as SQLite names them. */
+static bool fits_schema(guard *g, int action, const char *a, const char *b, const char *schema, int64_t reserve) {
+    guard used = {0};
+    look_at_schemas(g, reserve);
+    if (fits(g, reserve)) return true;
+    bool check = action == SQLITE_PRAGMA && (!sqlite3StrICmp(a, "integrity_check") || !sqlite3StrICmp(a, "quick_check") || !sqlite3StrICmp(a, "optimize"));
+    bool index = action == SQLITE_CREATE_INDEX || action == SQLITE_CREATE_TEMP_INDEX;
+    const char *name = index ? b : action == SQLITE_READ || action == SQLITE_INSERT || action == SQLITE_UPDATE || action == SQLITE_DELETE ? a : NULL;
+    Table *table = name ? sqlite3FindTable(g->db, name, schema) : NULL;
+    if (table) look_at_table(&used, table, reserve);
+    if (check || action == SQLITE_REINDEX || action == SQLITE_ANALYZE || action == SQLITE_ALTER_TABLE) used = *g;
+    stack_chain = MAX(stack_chain, used.chain);
+    return fits(&used, reserve);
+}
+
+/* SQLite asks it about each SELECT, compound, INSERT, UPDATE and DELETE before it generates code for it, of views and triggers, too, and
+ * about the columns that these read. */
+static int authorize(void *arg, int action, const char *a, const char *b, const char *schema, const char *trigger) {
+    (void)trigger;
+    if (!stack_floor) return SQLITE_OK;
+    if (action == SQLITE_FUNCTION) { /* if of a window: all SELECTs of the statement are walked, one within the other */
+        if ((int64_t)((guard *)arg)->db->pParse->nSelect * WINDOW_BYTES <= stack_left) return SQLITE_OK;
+        stack_ended = true;
+        return SQLITE_DENY;
+    }
+    char *end = end_of_stack() + STACK_KEPT;
+    int64_t reserve = stack_floor - end;
+    if (action != SQLITE_READ) stack_left = HERE() - end; /* a column is read within an expression, for which there is the reserve */
+    if (stack_left >= reserve && fits_schema(arg, action, a, b, schema, reserve)) return SQLITE_OK;
+    stack_ended = true;
+    return SQLITE_DENY;
+}
+
+int mv_engine_guard(sqlite3 *db) {
+    guard *g = sqlite3_malloc(sizeof *g);
+    if (!g) return SQLITE_NOMEM;
+    *g = (guard){.db = db};
+    int rc = sqlite3_set_clientdata(db, "mv_guard", g, sqlite3_free);
+    return rc ? rc : sqlite3_set_authorizer(db, authorize, g);
+}
+
+static const int lowered[] = {SQLITE_LIMIT_EXPR_DEPTH, SQLITE_LIMIT_PARSER_DEPTH, SQLITE_LIMIT_LIKE_PATTERN_LENGTH};
+
+/* Keeps so much of the stack for expressions, and limits them to it. */
+static void set_reserve(sqlite3 *db, mv_limits *limits, int64_t reserve) {
+    const int64_t room[] = {reserve / EXPR_BYTES, reserve / PARSER_BYTES, limits->left / PATTERN_BYTES};
+    stack_floor = limits->end + reserve;
+    for (int i = 0; i < limits->lowered; i++) {
+        int saved = limits->saved[i];
+        db->aLimit[lowered[i]] = saved <= room[i] ? saved : room[i] > 1 ? (int)room[i] : 1; /* 0 would stand for none */
+    }
+}
+
+void mv_engine_enter(sqlite3 *db, mv_limits *limits) {
+    char *end = end_of_stack();
+    *limits = (mv_limits){.floor = stack_floor, .end = end + STACK_KEPT};
+    stack_ended = false;
+    stack_chain = 0;
+    stack_left = INT64_MAX;
+    stack_floor = NULL;
+    if (!end) return;
+    int64_t most = (int64_t)SQLITE_MAX_EXPR_DEPTH * EXPR_BYTES;
+    limits->left = MAX(HERE() - limits->end, 0);
+    if (limits->left < STACK_AMPLE) {
+        limits->lowered = (int)ArraySize(lowered);
+        for (int i = 0; i < limits->lowered; i++) limits->saved[i] = db->aLimit[lowered[i]];
+    }
+    set_reserve(db, limits, MAX(MIN(MAX(MIN(limits->left / 4 * 3, limits->left - ROOM_BYTES), 0), most), limits->left / 2));
+}
+
+bool mv_engine_again(sqlite3 *db, mv_limits *limits) {
+    if (!stack_ended || !limits->lowered || limits->again) return false;
+    limits->again = true;
+    limits->reserve = stack_floor - limits->end;
+    set_reserve(db, limits, limits->left / 2);
+    return true;
+}
+
+void mv_engine_tried(sqlite3 *db, mv_limits *limits, int rc) {
+    if (!limits->again) return;
+    limits->again = false;
+    stack_ended = rc != SQLITE_OK && rc != SQLITE_ROW && rc != SQLITE_DONE;
+    set_reserve(db, limits, limits->reserve);
+}
+
+int mv_engine_leave(sqlite3 *db, const mv_limits *limits, int rc) {
+    for (int i = 0; i < limits->lowered; i++) db->aLimit[lowered[i]] = limits->saved[i];
+    stack_floor = limits->floor;
+    if (!stack_ended) return rc;
+    stack_ended = false;
+    int code = rc & 0xff;
+    if (code != SQLITE_ERROR && code != SQLITE_NOMEM && code != SQLITE_AUTH && code != SQLITE_CORRUPT) return rc;
+    sqlite3OomClear(db); /* a step leaves it to the next call: there would be no memory for the message */
+    sqlite3ErrorWithMsg(db, SQLITE_ERROR, "the statement, or the views, triggers and columns it uses, are nested too deeply for the stack of the calling thread:"
+        " use a thread with a larger stack (Thread's stackSize, -Xss)");
+    db->errByteOffset = -1;
+    return SQLITE_ERROR;
 }
 
 #define TIMER_STEPS 1000 /* of SQLite's machine: some ten microseconds */

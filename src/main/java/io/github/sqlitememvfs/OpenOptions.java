@@ -109,8 +109,7 @@ public final class OpenOptions {
    *   <li>SQL cannot damage the file: no {@code PRAGMA writable_schema}, {@code schema_version} or {@code journal_mode
    *       = OFF}, no writing of the shadow tables of full text indexes and the like (SQLite's {@code DEFENSIVE} is on). A
    *       dump that the {@code sqlite3} shell made of a database with virtual tables needs such writes;
-   *   <li>the cells of each page are checked when it is first read ({@code PRAGMA cell_size_check}), and a table may
-   *       have fewer columns in a thread with a small stack.
+   *   <li>the cells of each page are checked when it is first read ({@code PRAGMA cell_size_check}).
    * </ul>
    *
    * @param value false to trust what the database brings and the SQL that is run
@@ -143,9 +142,10 @@ public final class OpenOptions {
   }
 
   /**
-   * Lowers a limit of the connection. Beside these, recursions (of expressions, views, triggers, LIKE) never go deeper
-   * than the calling thread's stack allows: with the JVM's usual 1 MB, an expression about 370 levels
-   * and triggers about 150, and with 6 MB as deep as SQLite's own limits.
+   * Lowers a limit of the connection. Beside these, recursions never go deeper than the calling thread's stack allows;
+   * what is nested deeper is an error that says so, and a thread with a larger stack is the remedy. With the JVM's usual
+   * 1 MB, an expression may be as deep as SQLite's own limit of 1000, a compound have all of its 500 terms, and a
+   * trigger fire itself 1000 times; views may be about 100 deep, and so may triggers that fire each other.
    *
    * @param limit which
    * @param value the highest value that is allowed; one above SQLite's own limit stands for that

@@ -190,7 +190,7 @@ class LimitsTest {
   @ParameterizedTest
   @ValueSource(ints = {256, 512, 1024, 2048, 16384})
   void deepRecursionsDoNotOverflowAStack(int kilobytes) throws InterruptedException {
-    List<Integer> widths = List.of(200, 1300, 1900); // what is too wide for the thread cannot be loaded there at all
+    List<Integer> widths = List.of(200, 1300, 1900);
     DEEP.forEach((name, bytes) -> vfs.deserialize(name, List.of(bytes)));
     List<String> statements = List.of("INSERT INTO r0 VALUES (1)", "PRAGMA foreign_keys = 1; DELETE FROM f0", "SELECT * FROM v998",
         "SELECT " + "-(".repeat(990) + "1" + ")".repeat(990), "SELECT x" + "+x".repeat(990) + " FROM v0",
@@ -212,12 +212,56 @@ class LimitsTest {
     }
   }
 
+  /** What programs do is not refused in a thread of the usual size. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void theUsualStackIsEnough(boolean hardened) throws InterruptedException {
+    String wide = chain(2000, "CREATE TABLE wide(c0", ", c$i", ");");
+    String views = chain(100, "CREATE VIEW v0 AS SELECT 1 AS x;", "CREATE VIEW v$i AS SELECT x FROM v$p LIMIT 5;", "");
+    String triggers = chain(100, "CREATE TABLE r0(x);", "CREATE TABLE r$i(x); CREATE TRIGGER g$i AFTER INSERT ON r$p BEGIN INSERT INTO r$i VALUES (new.x); END;", "");
+    run(1 << 20, () -> {
+      try (SqliteConnection connection = vfs.open("usual", OpenOptions.defaults().hardened(hardened))) {
+        connection.execute(wide + views + triggers + "PRAGMA recursive_triggers = 1; CREATE TABLE n(x);"
+            + "CREATE TRIGGER n AFTER INSERT ON n WHEN new.x < 900 BEGIN INSERT INTO n VALUES (new.x + 1); END");
+        connection.execute("INSERT INTO n VALUES (1); INSERT INTO r0 VALUES (1); INSERT INTO wide(c1999) VALUES (1)");
+        assertEquals(900, Sql.number(connection, "SELECT count(*) FROM n"));
+        assertEquals(1, Sql.number(connection, "SELECT x FROM r99"));
+        assertEquals(1, Sql.number(connection, "SELECT x FROM v99"));
+        assertEquals(900, Sql.number(connection, "SELECT count(*) FROM n WHERE x = 1" + " OR x > 0".repeat(899)));
+        assertEquals(500, Sql.number(connection, "SELECT count(*) FROM (SELECT 1" + " UNION ALL SELECT 2".repeat(499) + ")"));
+        assertEquals(500, Sql.number(connection, "SELECT max(x) FROM (SELECT 1 AS x" + IntStream.range(2, 501).mapToObj(i -> " UNION SELECT " + i).collect(Collectors.joining()) + ")"));
+      }
+    });
+  }
+
+  /** By prepare, execute, and a step that has to compile its statement again. */
+  @Test
+  void whatIsTooDeepSaysSo() throws InterruptedException {
+    String message = "the statement, or the views, triggers and columns it uses, are nested too deeply for the stack of the calling thread: use a thread with a larger stack (Thread's stackSize, -Xss) (SQLITE_ERROR, 1)";
+    vfs.deserialize("deep", List.of(DEEP.get("deep")));
+    try (SqliteConnection connection = vfs.open("deep"); SqliteConnection other = vfs.open("deep")) {
+      connection.execute("CREATE VIEW top AS SELECT 1 AS x");
+      SqliteStatement statement = connection.prepare("SELECT x FROM top");
+      run(1 << 20, () -> {
+        assertTrue(statement.step());
+        statement.reset();
+        assertEquals(message, assertThrows(SqliteException.class, () -> connection.prepare("SELECT x FROM v900")).getMessage());
+        assertEquals(message, assertThrows(SqliteException.class, () -> connection.execute("SELECT 1; SELECT x FROM v900; SELECT 2")).getMessage());
+        other.execute("DROP VIEW top; CREATE VIEW top AS SELECT x FROM v900");
+        assertEquals(message, assertThrows(SqliteException.class, statement::step).getMessage());
+        other.execute("DROP VIEW top; CREATE VIEW top AS SELECT 1 AS x");
+        assertTrue(statement.step());
+      });
+      statement.close();
+    }
+  }
+
   private static void attempt(SqliteConnection connection, String sql, int kilobytes) {
     try {
       connection.execute(sql);
     } catch (SqliteException e) {
       assertTrue(e.getMessage().matches("(triggers nested too deep|VIEWs and/or subqueries nested too deep|Expression tree is too large.*"
-          + "|too many terms in compound SELECT|LIKE or GLOB pattern too complex|malformed database schema .c. - too many columns on c) .*"), e.getMessage());
+          + "|.*nested too deeply for the stack of the calling thread: use a thread with a larger stack.*|LIKE or GLOB pattern too complex) .*"), e.getMessage());
       assertTrue(kilobytes < 16384, e.getMessage()); // there is room for all of it
     }
   }
