@@ -357,6 +357,7 @@ int mv_engine_leave(sqlite3 *db, const mv_limits *limits, int rc) {
     int code = rc & 0xff;
     if (code != SQLITE_ERROR && code != SQLITE_NOMEM && code != SQLITE_AUTH && code != SQLITE_CORRUPT) return rc;
     sqlite3OomClear(db); /* a step leaves it to the next call: there would be no memory for the message */
+    sqlite3ResetAllSchemasOfConnection(db); /* what was too deep may be gone: SQLite looks before it runs a statement, not before it compiles one */
     sqlite3ErrorWithMsg(db, SQLITE_ERROR, "the statement, or the views, triggers and columns it uses, are nested too deeply for the stack of the calling thread:"
         " use a thread with a larger stack (Thread's stackSize, -Xss)");
     db->errByteOffset = -1;
