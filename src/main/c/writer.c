@@ -1,8 +1,9 @@
 /*
  * The writer's slot of a database. See store.h.
  *
- * Waking a sleeper takes longer than a short transaction does, and handing the slot over after each would make many writers far slower than
- * one. So the slot has tenures: while others wait, whoever runs may take it again and again, and only then is it handed to the one who waits
+ * Waking a sleeper takes longer than a short transaction does, and whoever gets the slot after another finds its page cache stale and the
+ * pages in another processor's cache: to hand the slot over costs some 50 to 200 us. So the slot has tenures: while
+ * others wait, whoever runs may take it again and again, and only then is it handed to the one who waits
  * longest. That one wakes by its own clock when TENURE_USEC are over, and then stays awake for a moment, so that the slot goes over without a
  * gap. If it is not awake GRACE_USEC later (perhaps the running writer has its processor), the slot is promised to it all the same, and nobody
  * else may take it. So a writer waits at most one tenure with its grace (or one transaction, if that is longer) for each of those before it.
@@ -15,7 +16,7 @@
 
 #include <stdatomic.h>
 
-#define TENURE_USEC 100
+#define TENURE_USEC 1000
 #define GRACE_USEC 250
 #define PROMISE_USEC 10000 /* how long the slot waits for one that was woken */
 #define SPIN_USEC 100      /* how long the first in the queue stays awake at the end of a tenure */

@@ -1730,8 +1730,8 @@ static void the_last_to_leave_wakes_the_next(void) {
     mv_database *db = open_name(store, "a");
     int owner;
     bool ok = true;
-    for (int i = 0; i < 300 && ok; i++) {
-        int64_t pause = 10 * (i % 50); /* microseconds: a tenure and its grace are 350 */
+    for (int i = 0; i < 600 && ok; i++) {
+        int64_t pause = i % 2 ? 25 * (i % 60) : 1100 + 2 * (i % 100); /* microseconds: a tenure and its grace are 1250 */
         check_context("pause of %d us", (int)pause);
         lonely_wait other = {.db = db};
         pthread_t thread;
