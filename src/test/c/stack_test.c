@@ -415,6 +415,8 @@ static void what_works_on_1_mb(void) {
     for (int hardened = 0; hardened < 2; hardened++)
         for (int loaded = 0; loaded < 2; loaded++)
             attempt(t.bytes, all, COUNT(all), ((size_t)1 << 20) * FRAMES - (40 << 10), loaded, hardened, true); /* what Java has used */
+    for (int i = 0; i < 4; i++)
+        free((char *)all[i]);
     free(t.bytes);
 }
 
