@@ -120,7 +120,8 @@ mv_version *mv_database_pin(mv_database *db);
  * it already is MV_OK. MV_BUSY: another has it, or it is the turn of one that waits. Never waits. */
 mv_result mv_write_lock(mv_database *db, const void *owner);
 
-/* A place in the queue of writers, to be passed to each mv_write_wait until the slot was had. */
+/* A place in the queue of writers, to be passed to each mv_write_wait until the slot was had. If nobody waits yet, the tenure of the writer that
+ * runs begins (writer.c). */
 uint64_t mv_write_ticket(mv_database *db);
 
 /* Sleeps until the slot is free for this owner, or for usec microseconds at most. True: it is promised to the owner for

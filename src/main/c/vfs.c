@@ -12,7 +12,8 @@
  *
  * Waiting for the slot. SQLite has its own busy timeout, which calls the VFS's xSleep between two tries. A file
  * that is refused the slot is remembered with its thread, and xSleep, called by that thread, sleeps until the slot is free instead
- * of for a time: so PRAGMA busy_timeout and sqlite3_busy_timeout mean what they always mean, and nobody polls.
+ * of for a time, longer than it was asked to but never beyond the connection's timeout: so PRAGMA busy_timeout and sqlite3_busy_timeout mean
+ * what they always mean, and nobody polls.
  * Where SQLite says beforehand that a write follows (the pragma of that date in sqlite.c), the slot is taken before the pin, so
  * that no other commit comes in between.
  *

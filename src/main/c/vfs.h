@@ -23,7 +23,8 @@ typedef struct mv_vfs mv_vfs;
  * SQLITE_MISUSE if the name is taken or too long, SQLITE_NOMEM. */
 int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out);
 
-/* Takes the name back at once. Connections that are open go on, and the store is held until the last of them is closed. */
+/* Takes the name back at once. Connections that are open go on, but for VACUUM and ATTACH, which look for the name; the store is held until the
+ * last of them is closed. */
 void mv_vfs_unregister(mv_vfs *vfs);
 
 /* The SQLite code (primary or extended) for a store's result. */
