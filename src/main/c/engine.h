@@ -4,6 +4,7 @@
 
 #include "sqlite3.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,9 +20,37 @@ int mv_engine_busy_timeout(sqlite3 *db);
 /* How often the busy handler was called since the statement that runs began. */
 int mv_engine_busy_count(sqlite3 *db);
 
-/* For content that may be hostile: SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_TRUSTED_SCHEMA off, and PRAGMA cell_size_check, which
- * has no other interface than SQL. For a connection that has no statement yet. */
+/* How many queries of the connection are on rows that were read ahead until their end (rows.h): to the program the read transaction goes on. Raised in
+ * a call for the connection, lowered at any time, by a store, by the thread that uses it. Behind it stands a number that changes when it rises from zero.
+ * NULL: it has no such number. Valid until the connection's files get MV_FCNTL_ROWS_GONE (no argument): they must have forgotten it when that returns. */
+_Atomic int32_t *mv_engine_rows_held(sqlite3 *db);
+#define MV_FCNTL_ROWS_GONE 0x6d760001
+
+/* The busy handler is not called any more for the statement that runs: waiting would be in vain. If it is because the connection's version is stale,
+ * mv_engine_leave makes SQLITE_BUSY_SNAPSHOT of SQLITE_BUSY. */
+void mv_engine_wait_no_more(sqlite3 *db, bool stale);
+
+/* How large the page cache of that file is: 4 MB, or narrow, when what is in it is soon stale: 200 KB, beyond which a transaction keeps up to 2 MB of
+ * changed pages before it hands some to the VFS. SQLite counts those in pages, whose size may change, and forgets the rest when it reads the schema: so
+ * narrow is said for each transaction. */
+void mv_engine_size_cache(sqlite3 *db, sqlite3_file *file, bool narrow);
+
+/* For content that may be hostile: SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_TRUSTED_SCHEMA off, and cell sizes are checked, as by
+ * PRAGMA cell_size_check. For a connection that has no statement yet. */
 void mv_engine_harden(sqlite3 *db);
+
+/*
+ * SQLite checks the sizes of a page's cells each time that it comes to the page, which takes longer than looking something up in it. But the bytes of a
+ * published block never change: whether its cells fit, should it be a page of a B-tree, has to be found out once. So whoever gives SQLite a page says
+ * whether that is known, and SQLite checks, for a hardened connection, only if it is not.
+ */
+bool mv_engine_is_hardened(const sqlite3 *db);
+/* PRAGMA cell_size_check is on for a connection that is not hardened: SQLite is to check each page each time. */
+bool mv_engine_checks_each_time(const sqlite3 *db);
+/* SQLite checks the pages that it is given next, or need not; within a write transaction it always does. */
+void mv_engine_check_cells(sqlite3 *db, bool check);
+/* What SQLite would find: the page, not the first one, of that file of the connection is one of a B-tree, and its cells lie in it. */
+bool mv_engine_cells_fit(sqlite3 *db, sqlite3_file *file, const void *page);
 
 /*
  * The stack. SQLite recurses into views, triggers, foreign key actions, compounds and expressions, as deep as its limits say, each by

@@ -76,6 +76,11 @@ static jlong timeLeft(JNIEnv *env, jclass c, jlong timer) {
     return mv_engine_time_left(TIMER(timer));
 }
 
+static jobject rowsHeld(JNIEnv *env, jclass c, jlong db) {
+    (void)c;
+    return (*env)->NewDirectByteBuffer(env, mv_engine_rows_held(DB(db)), sizeof(int32_t));
+}
+
 static jlong changes(JNIEnv *env, jclass c, jlong db) {
     (void)env, (void)c;
     return sqlite3_changes64(DB(db));
@@ -246,7 +251,8 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
         rc = mv_engine_leave(DB(db), &limits, rc);
     }
     mv_text_free(&text);
-    mv_set_int(env, out, 0, rc);
+    jint results[] = { rc, sqlite3_bind_parameter_count(stmt), sqlite3_column_count(stmt), sqlite3_stmt_readonly(stmt) };
+    (*env)->SetIntArrayRegion(env, out, 0, 4, results);
     return MV_HANDLE(stmt);
 }
 
@@ -263,6 +269,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(startTimer, "(JJ)V"),
     MV_NATIVE(timerExpired, "(J)Z"),
     MV_NATIVE(timeLeft, "(J)J"),
+    MV_NATIVE(rowsHeld, "(J)Ljava/nio/ByteBuffer;"),
     MV_NATIVE(changes, "(J)J"),
     MV_NATIVE(totalChanges, "(J)J"),
     MV_NATIVE(lastInsertRowId, "(J)J"),

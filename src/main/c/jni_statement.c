@@ -1,11 +1,7 @@
-/*
- * Natives for statements. See jni_util.h.
- *
- * A row is left in memory that Java reads without a call: Native.ROW_HEADER says how. Columns that are not asked for cost little
- * that way, those that are cost no call; long values stay where they are until they are asked for.
- */
+/* Natives for statements. See jni_util.h, and rows.h for how rows and parameters come. */
 #include "engine.h"
 #include "jni_util.h"
+#include "rows.h"
 
 #include "sqlite3.h"
 
@@ -13,122 +9,96 @@
 
 #define STMT(handle) MV_POINTER(sqlite3_stmt, handle)
 
-#define BODY_ENDED (-3) /* Native.step, beside SQLite's codes */
-
-#define ROW_HEADER 16
-#define ROW_ELSEWHERE (-1)
-#define ROW_MAX_VALUE 1024
 #define MAX_ARRAY (INT32_MAX - 8) /* what a JVM can allocate */
 
-typedef struct row_column {
-    int32_t type;
-    int32_t length;
-    union {
-        int64_t integer;
-        double real;
-        int64_t offset;
-    } value;
-} row_column;
+/* Native.fetch */
+#define FETCH_START 1
+#define FETCH_PENDING 2
+#define FETCH_IN_BODY 4
+#define FETCH_AHEAD 8
+#define FETCH_HELD 0x10000 /* in its result, beside the code, as the next */
+#define FETCH_NO_ROOM 0x20000
 
 /* ---- statement -------------------------------------------------------------------------------------- */
 
-static void finalizeStatement(JNIEnv *env, jclass c, jlong stmt) {
+static jint finalizeStatement(JNIEnv *env, jclass c, jlong stmt) {
     (void)env, (void)c;
-    sqlite3_finalize(STMT(stmt));
+    return sqlite3_finalize(STMT(stmt));
 }
 
-static jlong address(JNIEnv *env, jclass c, jobject buffer) {
+static jint reset(JNIEnv *env, jclass c, jlong stmt) {
+    (void)env, (void)c;
+    return sqlite3_reset(STMT(stmt));
+}
+
+/* Copies the first n bytes of an array: what SQLite is given does not change under it. NULL: no memory. */
+static char *copy_parameters(JNIEnv *env, jbyteArray from, jint *n, char *space, size_t room) {
+    if (!mv_array_range(env, from, 0, n)) *n = 0;
+    char *copy = (size_t)*n <= room ? space : sqlite3_malloc64((sqlite3_uint64)*n);
+    if (copy && *n) (*env)->GetByteArrayRegion(env, from, 0, *n, (jbyte *)copy);
+    return copy;
+}
+
+static jlong result_of(int code, int flags, int64_t count) {
+    return (jlong)((uint64_t)(count < INT32_MAX ? count : INT32_MAX) << 32 | (uint32_t)flags | (uint16_t)code);
+}
+
+/* Rows go to the array by way of the stack: while SQLite runs, nothing of the JVM's is held. */
+static jlong fetch_rows(JNIEnv *env, sqlite3_stmt *stmt, mv_fetch *f, jbyteArray rows) {
+    char space[MV_ROWS_MEMORY];
+    f->room = (size_t)(*env)->GetArrayLength(env, rows);
+    f->memory = f->room <= sizeof space ? space : sqlite3_malloc64(f->room);
+    if (!f->memory) return result_of(SQLITE_NOMEM, 0, 0);
+    int rc = mv_rows_fetch(stmt, f);
+    if (f->rows) (*env)->SetByteArrayRegion(env, rows, 0, (jsize)f->used, (jbyte *)f->memory);
+    if (f->memory != space) sqlite3_free(f->memory);
+    if (!f->rows && rc == MV_ROWS_PENDING) return result_of(rc, FETCH_NO_ROOM, (int64_t)f->used);
+    return result_of(rc, f->held ? FETCH_HELD : 0, f->rows);
+}
+
+static jlong run_to_end(sqlite3_stmt *stmt, mv_fetch *f) {
+    int rc = mv_rows_fetch(stmt, f);
+    return result_of(rc, 0, f->changed);
+}
+
+static jlong fetch(JNIEnv *env, jclass c, jlong stmt, jint how, jbyteArray parameters, jint size, jint most, jbyteArray rows) {
     (void)c;
-    return MV_HANDLE((*env)->GetDirectBufferAddress(env, buffer));
+    char space[4096];
+    mv_fetch f = {.start = how & FETCH_START, .in_body = how & FETCH_IN_BODY, .ahead = how & FETCH_AHEAD, .pending = how & FETCH_PENDING, .most = most};
+    if (parameters) {
+        char *copy = copy_parameters(env, parameters, &size, space, sizeof space);
+        if (!copy) return result_of(SQLITE_NOMEM, 0, 0);
+        f.parameters = copy;
+        f.parameters_size = (size_t)size;
+    }
+    jlong result = rows ? fetch_rows(env, STMT(stmt), &f, rows) : run_to_end(STMT(stmt), &f);
+    if (f.parameters != space) sqlite3_free((void *)f.parameters);
+    return result;
 }
 
-/* Puts the bytes of a text or blob behind the columns, if they are short and there is room. Texts are UTF-8, whatever the database's
- * encoding is, and only then is their length known; a blob's length comes first, since asking for the bytes makes those of a zeroblob. */
-static void put_bytes(sqlite3_stmt *stmt, int i, row_column *column, char *row, int64_t *used, int64_t capacity) {
-    bool text = column->type == SQLITE_TEXT;
-    const void *bytes = text ? sqlite3_column_text(stmt, i) : NULL;
-    int n = sqlite3_column_bytes(stmt, i);
-    bool fits = n <= ROW_MAX_VALUE && n <= capacity - *used;
-    if (fits && !text) bytes = sqlite3_column_blob(stmt, i);
-    if (!fits || (!bytes && (n || text))) {
-        column->length = ROW_ELSEWHERE;
-        return;
+static jint batch(JNIEnv *env, jclass c, jlong stmt, jboolean in_body, jobjectArray parameters, jintArray sizes, jlong timer, jlong usec, jlongArray out) {
+    (void)c;
+    mv_batch b = {.in_body = in_body, .timer = MV_POINTER(mv_timer, timer), .usec = usec};
+    int rc = SQLITE_OK;
+    jint count = (*env)->GetArrayLength(env, sizes);
+    if (count > (*env)->GetArrayLength(env, parameters)) return SQLITE_MISUSE; /* threads that share a statement may have mixed them up */
+    char space[MV_ROWS_MEMORY];
+    for (jint i = 0; rc == SQLITE_OK && i < count; i++) {
+        jint n;
+        (*env)->GetIntArrayRegion(env, sizes, i, 1, &n);
+        jbyteArray array = (*env)->GetObjectArrayElement(env, parameters, i);
+        if (!array) return SQLITE_MISUSE;
+        char *copy = copy_parameters(env, array, &n, space, sizeof space);
+        (*env)->DeleteLocalRef(env, array);
+        rc = copy ? mv_rows_batch(STMT(stmt), copy, (size_t)n, &b) : SQLITE_NOMEM;
+        if (copy != space) sqlite3_free(copy);
     }
-    if (n) memcpy(row + *used, bytes, (size_t)n);
-    column->length = n;
-    column->value.offset = *used;
-    *used += n;
-}
-
-static void put_row(sqlite3_stmt *stmt, char *row, int64_t capacity) {
-    int32_t count = sqlite3_data_count(stmt);
-    int64_t used = ROW_HEADER + (int64_t)count * (int64_t)sizeof(row_column);
-    if (used > capacity) {
-        count = -count;
-        memcpy(row, &count, sizeof count);
-        return;
-    }
-    memcpy(row, &count, sizeof count);
-    row_column *column = (row_column *)(row + ROW_HEADER);
-    for (int i = 0; i < count; i++, column++) {
-        column->type = sqlite3_column_type(stmt, i);
-        switch (column->type) {
-        case SQLITE_INTEGER: column->value.integer = sqlite3_column_int64(stmt, i); break;
-        case SQLITE_FLOAT: column->value.real = sqlite3_column_double(stmt, i); break;
-        case SQLITE_NULL: break;
-        default: put_bytes(stmt, i, column, row, &used, capacity);
-        }
-    }
-}
-
-static jint step(JNIEnv *env, jclass c, jlong stmt, jboolean in_body, jlong row, jint capacity) {
-    (void)env, (void)c;
-    sqlite3 *db = sqlite3_db_handle(STMT(stmt));
-    if (in_body && sqlite3_get_autocommit(db)) return BODY_ENDED;
-    mv_limits limits;
-    mv_engine_enter(db, &limits);
-    bool first = !sqlite3_stmt_busy(STMT(stmt)), autocommit = sqlite3_get_autocommit(db);
-    int rc = sqlite3_step(STMT(stmt));
-    if (rc != SQLITE_ROW && rc != SQLITE_DONE && first && autocommit == (bool)sqlite3_get_autocommit(db) && mv_engine_again(db, &limits)) {
-        rc = sqlite3_step(STMT(stmt)); /* it has to be compiled again, which has changed nothing */
-        mv_engine_tried(db, &limits, rc);
-    }
-    rc = mv_engine_leave(db, &limits, rc);
-    if (rc == SQLITE_ROW && row) put_row(STMT(stmt), MV_POINTER(char, row), capacity);
+    jlong results[] = { b.done, b.changed };
+    (*env)->SetLongArrayRegion(env, out, 0, 2, results);
     return rc;
 }
 
-static void put_row_again(JNIEnv *env, jclass c, jlong stmt, jlong row, jint capacity) {
-    (void)env, (void)c;
-    put_row(STMT(stmt), MV_POINTER(char, row), capacity);
-}
-
-static void reset(JNIEnv *env, jclass c, jlong stmt) {
-    (void)env, (void)c;
-    sqlite3_reset(STMT(stmt)); /* its code is that of the last step */
-}
-
-static void clearBindings(JNIEnv *env, jclass c, jlong stmt) {
-    (void)env, (void)c;
-    sqlite3_clear_bindings(STMT(stmt));
-}
-
-/* ---- parameters ------------------------------------------------------------------------------------- */
-
-static jint bindNull(JNIEnv *env, jclass c, jlong stmt, jint i) {
-    (void)env, (void)c;
-    return sqlite3_bind_null(STMT(stmt), i);
-}
-
-static jint bindLong(JNIEnv *env, jclass c, jlong stmt, jint i, jlong value) {
-    (void)env, (void)c;
-    return sqlite3_bind_int64(STMT(stmt), i, value);
-}
-
-static jint bindDouble(JNIEnv *env, jclass c, jlong stmt, jint i, jdouble value) {
-    (void)env, (void)c;
-    return sqlite3_bind_double(STMT(stmt), i, value);
-}
+/* ---- parameters that are too long for the others' array ----------------------------------------------- */
 
 /* Whether SQLite would refuse so many bytes: said before they are copied. */
 static bool too_big(sqlite3_stmt *stmt, jint n) {
@@ -144,11 +114,6 @@ static int bind_bytes(sqlite3_stmt *stmt, int i, const void *bytes, jint n, void
 static int bind_array(JNIEnv *env, sqlite3_stmt *stmt, int i, jbyteArray from, jint start, jint n, bool text) {
     if (!mv_array_range(env, from, start, &n)) return bind_bytes(stmt, i, "", 0, SQLITE_STATIC, text);
     if (too_big(stmt, n)) return SQLITE_TOOBIG;
-    char space[1024];
-    if ((size_t)n <= sizeof space) {
-        (*env)->GetByteArrayRegion(env, from, start, n, (jbyte *)space);
-        return bind_bytes(stmt, i, space, n, SQLITE_TRANSIENT, text);
-    }
     void *copy = sqlite3_malloc64((sqlite3_uint64)n);
     if (!copy) return SQLITE_NOMEM;
     (*env)->GetByteArrayRegion(env, from, start, n, copy);
@@ -173,9 +138,12 @@ static jint bindBlobDirect(JNIEnv *env, jclass c, jlong stmt, jint i, jobject fr
     return bind_bytes(STMT(stmt), i, bytes, n, SQLITE_TRANSIENT, false);
 }
 
-static jint parameterCount(JNIEnv *env, jclass c, jlong stmt) {
-    (void)env, (void)c;
-    return sqlite3_bind_parameter_count(STMT(stmt));
+/* A parameter that was bound so, as a copy. */
+static jbyteArray bound(JNIEnv *env, jclass c, jlong stmt, jint i) {
+    (void)c;
+    int n;
+    const void *bytes = mv_rows_bound(STMT(stmt), i, &n);
+    return bytes ? mv_new_bytes(env, bytes, (size_t)n) : NULL;
 }
 
 static jbyteArray parameterName(JNIEnv *env, jclass c, jlong stmt, jint i) {
@@ -242,6 +210,18 @@ static jbyteArray column_bytes(JNIEnv *env, sqlite3_stmt *stmt, int i, const voi
     return mv_new_bytes(env, bytes, (size_t)n);
 }
 
+static jint columnBytes(JNIEnv *env, jclass c, jlong stmt, jint i, jbyteArray to, jint start, jint n, jintArray out) {
+    (void)c;
+    forget_no_memory(STMT(stmt));
+    bool text = sqlite3_column_type(STMT(stmt), i) == SQLITE_TEXT;
+    const void *bytes = text ? (const void *)sqlite3_column_text(STMT(stmt), i) : sqlite3_column_blob(STMT(stmt), i);
+    jint length = sqlite3_column_bytes(STMT(stmt), i);
+    check_converted(env, STMT(stmt), out);
+    if (n > length) n = length;
+    if (bytes && mv_array_range(env, to, start, &n)) (*env)->SetByteArrayRegion(env, to, start, n, bytes);
+    return length;
+}
+
 static jbyteArray columnText(JNIEnv *env, jclass c, jlong stmt, jint i, jintArray out) {
     (void)c;
     forget_no_memory(STMT(stmt));
@@ -254,29 +234,57 @@ static jbyteArray columnBlob(JNIEnv *env, jclass c, jlong stmt, jint i, jintArra
     return column_bytes(env, STMT(stmt), i, sqlite3_column_blob(STMT(stmt), i), out);
 }
 
+/* ---- conversions ------------------------------------------------------------------------------------ */
+
+static jint copy_value(JNIEnv *env, jbyteArray bytes, jint start, jint n, char copy[MV_ROWS_MAX_VALUE]) {
+    if (n > MV_ROWS_MAX_VALUE) n = MV_ROWS_MAX_VALUE;
+    if (!mv_array_range(env, bytes, start, &n)) return 0;
+    (*env)->GetByteArrayRegion(env, bytes, start, n, (jbyte *)copy);
+    return n;
+}
+
+static jlong bytesToLong(JNIEnv *env, jclass c, jlong db, jint type, jbyteArray bytes, jint start, jint n) {
+    (void)c;
+    char copy[MV_ROWS_MAX_VALUE];
+    n = copy_value(env, bytes, start, n, copy);
+    return mv_rows_integer(MV_POINTER(sqlite3, db), type, copy, n);
+}
+
+static jdouble bytesToDouble(JNIEnv *env, jclass c, jlong db, jint type, jbyteArray bytes, jint start, jint n) {
+    (void)c;
+    char copy[MV_ROWS_MAX_VALUE];
+    n = copy_value(env, bytes, start, n, copy);
+    return mv_rows_real(MV_POINTER(sqlite3, db), type, copy, n);
+}
+
+static jbyteArray doubleToText(JNIEnv *env, jclass c, jlong db, jdouble value) {
+    (void)c;
+    char text[MV_ROWS_REAL_TEXT];
+    return mv_new_bytes(env, text, (size_t)mv_rows_real_text(MV_POINTER(sqlite3, db), value, text));
+}
+
 /* ---- table ----------------------------------------------------------------------------------------- */
 
 static const JNINativeMethod methods[] = {
-    MV_NATIVE(finalizeStatement, "(J)V"),
-    MV_NATIVE(address, "(Ljava/nio/ByteBuffer;)J"),
-    MV_NATIVE(step, "(JZJI)I"),
-    MV_NATIVE_AS(row, put_row_again, "(JJI)V"),
-    MV_NATIVE(reset, "(J)V"),
-    MV_NATIVE(clearBindings, "(J)V"),
-    MV_NATIVE(bindNull, "(JI)I"),
-    MV_NATIVE(bindLong, "(JIJ)I"),
-    MV_NATIVE(bindDouble, "(JID)I"),
+    MV_NATIVE(finalizeStatement, "(J)I"),
+    MV_NATIVE(reset, "(J)I"),
+    MV_NATIVE(fetch, "(JI[BII[B)J"),
+    MV_NATIVE(batch, "(JZ[[B[IJJ[J)I"),
     MV_NATIVE(bindText, "(JI[B)I"),
     MV_NATIVE(bindBlob, "(JI[BII)I"),
     MV_NATIVE(bindBlobDirect, "(JILjava/nio/ByteBuffer;II)I"),
-    MV_NATIVE(parameterCount, "(J)I"),
+    MV_NATIVE(bound, "(JI)[B"),
     MV_NATIVE(parameterName, "(JI)[B"),
     MV_NATIVE(columnCount, "(J)I"),
     MV_NATIVE(columnName, "(JI)[B"),
     MV_NATIVE(columnLong, "(JI[I)J"),
     MV_NATIVE(columnDouble, "(JI[I)D"),
+    MV_NATIVE(columnBytes, "(JI[BII[I)I"),
     MV_NATIVE(columnText, "(JI[I)[B"),
     MV_NATIVE(columnBlob, "(JI[I)[B"),
+    MV_NATIVE(bytesToLong, "(JI[BII)J"),
+    MV_NATIVE(bytesToDouble, "(JI[BII)D"),
+    MV_NATIVE(doubleToText, "(JD)[B"),
 };
 
 const mv_natives mv_statement_natives = { methods, sizeof methods / sizeof *methods };

@@ -54,7 +54,7 @@ void mv_load_drop(mv_load *load) {
 }
 
 /* Blocks that lie behind each other, put at the table's end. Near the limit there may be room for blocks but not for the nodes above them, too. */
-static mv_result more_blocks(mv_load *load) {
+static mv_result try_more_blocks(mv_load *load) {
     size_t size = mv_table_block_size(&load->table), want = load->run, got, put;
     mv_result rc;
     char *first;
@@ -63,10 +63,10 @@ static mv_result more_blocks(mv_load *load) {
         rc = mv_arena_new_run(load->edit.arena, mv_block_class(load->table.shift), want, &run, &got);
         if (rc) return rc;
         first = run;
-        for (put = 0; put < got && !rc; put++) rc = mv_table_put(&load->table, &load->edit, load->blocks + put, first + put * size);
+        rc = mv_table_put_run(&load->table, &load->edit, load->blocks, first, got, &put);
         if (rc) {
             mv_list rest = {0};
-            for (size_t i = --put; i < got; i++) mv_list_push(&rest, first + i * size);
+            for (size_t i = put; i < got; i++) mv_list_push(&rest, first + i * size);
             mv_arena_free(load->edit.arena, rest);
         }
         want = got / 2;
@@ -77,6 +77,11 @@ static mv_result more_blocks(mv_load *load) {
     load->end = first + put * size;
     if (load->run * size < LAST_RUN_BYTES) load->run *= 2;
     return MV_OK;
+}
+
+static mv_result more_blocks(mv_load *load) {
+    mv_result rc = try_more_blocks(load);
+    return rc == MV_FULL && mv_store_collect(load->store) ? try_more_blocks(load) : rc;
 }
 
 mv_result mv_load_space(mv_load *load, void **to, size_t *n) {
@@ -215,7 +220,7 @@ static void restamp(mv_edit *edit, uint64_t birth) {
 
 static void publish_over(mv_database *db, mv_load *load) {
     mv_version *v = load->version;
-    uint64_t number = db->newest->number + 1; /* cannot change while the slot is ours */
+    uint64_t number = atomic_load(&db->newest)->number + 1; /* cannot change while the slot is ours */
     if (number != load->edit.birth) restamp(&load->edit, number); /* other commits came in between */
     v->db = db;
     v->number = number;
@@ -232,8 +237,8 @@ mv_result mv_store_publish(mv_store *store, const char *name, size_t len, mv_loa
         if (rc == MV_NOTFOUND) { /* becomes known with its content, never without */
             db = mv_database_new(store, name, len, load->edit.birth);
             if (!db) return MV_NOMEM;
-            db->newest->table = load->table;
-            db->newest->size = load->size;
+            atomic_load(&db->newest)->table = load->table;
+            atomic_load(&db->newest)->size = load->size;
             db->bytes = load->edit.born_bytes;
             db->blocks = load->edit.born_blocks;
             rc = mv_store_introduce(store, db, true);

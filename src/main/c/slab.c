@@ -3,9 +3,7 @@
 
 #include <assert.h>
 
-#ifdef _WIN32
-#include <windows.h>
-#else
+#ifndef _WIN32
 #include <sys/mman.h>
 #endif
 
@@ -51,6 +49,12 @@ mv_record *mv_record_of(const void *object) {
     mv_slab *slab = slab_of(object);
     size_t index = ((uintptr_t)object & (MV_SLAB - 1)) >> slab->shift;
     return (mv_record *)slab - slab->capacity + index;
+}
+
+_Atomic uint8_t *mv_mark_of(const void *object) {
+    mv_slab *slab = slab_of(object);
+    size_t index = ((uintptr_t)object & (MV_SLAB - 1)) >> slab->shift;
+    return (_Atomic uint8_t *)((mv_record *)slab - slab->capacity) - slab->capacity + index;
 }
 
 unsigned mv_class_of(const void *object) {
@@ -112,7 +116,7 @@ static mv_slab *make_slab(unsigned cls, bool huge) {
     if (!base) return NULL;
     mv_slab *slab = slab_of(base);
     size_t size = mv_class_size(cls);
-    size_t capacity = (MV_SLAB - sizeof(mv_slab)) / (size + sizeof(mv_record));
+    size_t capacity = (MV_SLAB - sizeof(mv_slab)) / (size + sizeof(mv_record) + 1);
     while (MV_SLAB - capacity * size < TAIL_BYTES) capacity--;
     *slab = (mv_slab){.capacity = (uint32_t)capacity, .cls = (uint8_t)cls};
     while ((size_t)1 << slab->shift < size) slab->shift++;
@@ -230,6 +234,7 @@ static mv_slab *free_object(mv_arena *arena, void *object) {
     unsigned cls = slab->cls;
     MV_POISON(object, mv_class_size(cls));
     mv_record_of(object)->next = slab->free;
+    atomic_store_explicit(mv_mark_of(object), 0, memory_order_relaxed);
     slab->free = object;
     slab->used--;
     arena->used[cls]--;

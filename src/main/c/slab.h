@@ -3,8 +3,9 @@
  *
  * An arena hands out objects of nine classes: table nodes (class 0, 512 bytes) and blocks of 512 to 65536 bytes (class 1 to 8).
  * They come from slabs: aligned stretches of MV_SLAB bytes that are filled with objects of one class from the
- * front. At a slab's end stand a record for each object (its birth and a link) and the slab's own head, so that both are found from an
- * object's address alone, objects are aligned to their size, and at least 256 bytes behind each of them can be read.
+ * front. At a slab's end stand a mark and a record (its birth and a link) for each object and the slab's own head, so that all are found from an
+ * object's address alone, objects are aligned to their size, and at least 256 bytes behind each of them can be read. A mark is zero for
+ * a new object, and then for whoever reads it to set, at any time and by any thread, to what follows from an object that does not change any more.
  *
  * An object's link is free for its owner to chain it into one list at a time; a list is what is given back.
  * The first slab of a class stays on small pages and takes only what it touches; later ones ask for huge
@@ -19,6 +20,8 @@
 
 #include "store.h"
 #include "sync.h"
+
+#include <stdatomic.h>
 
 #define MV_SLAB ((uintptr_t)(sizeof(void *) >= 8 ? 2 << 20 : 256 << 10)) /* 32-bit systems lack address space */
 #define MV_CLASSES 9
@@ -60,12 +63,13 @@ static inline unsigned mv_block_class(unsigned shift) {
 
 /* An object of the class, its content undefined. MV_NOMEM, MV_FULL. */
 mv_result mv_arena_new(mv_arena *arena, unsigned cls, void **out);
-/* 1 to want objects that lie behind each other in memory. MV_NOMEM, MV_FULL. */
+/* A run: 1 to want objects that lie behind each other in memory, as their records do. MV_NOMEM, MV_FULL. */
 mv_result mv_arena_new_run(mv_arena *arena, unsigned cls, size_t want, void **first, size_t *got);
 /* Frees all objects of the list, which may be of several classes. */
 void mv_arena_free(mv_arena *arena, mv_list list);
 
 mv_record *mv_record_of(const void *object);
+_Atomic uint8_t *mv_mark_of(const void *object);
 unsigned mv_class_of(const void *object);
 
 static inline uint64_t mv_birth(const void *object) {

@@ -246,7 +246,7 @@ uint64_t mv_store_next_number(mv_store *store, const char *name, size_t len) {
     mv_database *db = find(store, name, len);
     if (db) {
         mv_lock(&db->mutex);
-        number = db->newest->number + 1;
+        number = atomic_load(&db->newest)->number + 1;
         mv_unlock(&db->mutex);
     }
     mv_unlock(&store->mutex);
@@ -258,15 +258,16 @@ mv_result mv_store_fork(mv_store *store, mv_version *origin, const char *name, s
     mv_database *db = mv_database_new(store, name, len, origin->number);
     if (!db) return MV_NOMEM;
     db->floor = origin->number;
-    db->newest->table = origin->table;
-    db->newest->size = origin->size;
+    mv_version *first = db->newest;
+    first->table = origin->table;
+    first->size = origin->size;
     mv_result rc;
     mv_version_hold(origin);
     mv_lock(&origin->db->mutex);
     origin->db->forks++;
     mv_unlock(&origin->db->mutex);
     db->origin = origin;
-    db->newest->inherits = true;
+    first->inherits = true;
     db->inheriting = 1;
     rc = mv_store_introduce(store, db, true);
     if (rc) {
@@ -279,23 +280,46 @@ mv_result mv_store_fork(mv_store *store, mv_version *origin, const char *name, s
     return rc;
 }
 
+bool mv_store_collect(mv_store *store) {
+    bool any = false;
+    mv_lock(&store->mutex);
+    for (mv_database *db = store->all, *next; db; db = next) {
+        mv_lock(&db->mutex);
+        mv_version *old = mv_leases_collect(db);
+        mv_unlock(&db->mutex);
+        next = db->next;
+        if (!old) continue;
+        any = true;
+        mv_unlock(&store->mutex); /* the last reference to a fork's origin may go, and a database with it */
+        mv_version_unref(old, false);
+        mv_lock(&store->mutex);
+        next = store->all;
+    }
+    mv_unlock(&store->mutex);
+    return any;
+}
+
 static void add_stats(mv_database *db, mv_stats *out) {
     mv_lock(&db->mutex);
     out->bytes += db->bytes;
     out->blocks += db->blocks;
     if (db->name_len > 0) out->versions += db->kept; /* scratch files have no name and no versions to speak of */
-    out->pins += db->pins;
+    out->pins += db->pins + mv_leases_in_use(db);
     out->forks += db->forks;
     mv_unlock(&db->mutex);
 }
 
 void mv_database_stats(mv_database *db, mv_stats *out) {
     *out = (mv_stats){.databases = 1};
+    mv_lock(&db->mutex);
+    mv_leases_settle(db);
+    mv_unlock(&db->mutex);
     add_stats(db, out);
 }
 
 void mv_store_stats(mv_store *store, mv_stats *out) {
     *out = (mv_stats){.limit = store->arena.limit};
+    mv_store_collect(store);
     mv_lock(&store->mutex);
     for (mv_database *db = store->all; db; db = db->next) add_stats(db, out);
     out->databases = store->named;

@@ -28,7 +28,8 @@
  *
  * Locks, in the order in which they may be taken: store mutex (names), database mutex (versions, the writer's
  * slot), arena mutex (free objects). None is held while blocks are copied or read; a list of objects is freed under the
- * arena's alone, a hundred or so at a time. Readers of a pinned version take none.
+ * arena's alone, a hundred or so at a time. Readers of a pinned version take none, and with a lease (below) they pin and release without one, too,
+ * while nothing is committed.
  *
  * Errors. Functions that can fail return an mv_result; everything fallible is acquired before anything
  * is changed. The store knows neither SQLite's file interface nor the JVM.
@@ -36,6 +37,7 @@
 #ifndef MV_STORE_H
 #define MV_STORE_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -94,7 +96,7 @@ typedef struct mv_stats {
     uint64_t limit;     /* of bytes, 0 if none; store only */
     uint64_t blocks;    /* blocks in use */
     uint64_t versions;  /* versions kept in memory, the newest included */
-    uint64_t pins;      /* references to versions by readers, snapshots and forks */
+    uint64_t pins;      /* references to versions by readers, held rows, snapshots and forks; not by idle leases */
     uint64_t forks;     /* forks made from versions of it that still hold their pin */
     uint64_t databases; /* named databases; 1 for a database */
 } mv_stats;
@@ -150,8 +152,67 @@ size_t mv_version_read(const mv_version *v, void *to, size_t n, int64_t offset);
 /* Pointer to n bytes at offset if they lie within the version and within one block that is not a hole; else NULL. At least 256
  * bytes behind it are readable memory. Valid while pinned. */
 const void *mv_version_fetch(const mv_version *v, int64_t offset, size_t n);
+/* A byte beside a block that was fetched, for what follows from its bytes once they are published: zero at first, set by any reader at any time. Not for
+ * blocks that a transaction has made: those still change. */
+_Atomic uint8_t *mv_block_mark(const void *block);
 /* Pointer to the bytes at offset, *n of them: at most max, at least one unless offset is at the end. Valid while pinned. */
 const void *mv_version_span(const mv_version *v, int64_t offset, size_t max, size_t *n);
+
+/* ---- lease: a reader's pin that outlasts its read transactions -------------------------------------- */
+
+/*
+ * Whoever reads again and again mostly finds the version that it had. So between two transactions a lease keeps its
+ * reference, idle, and needs no mutex to use it again while it is to the newest version. Whoever publishes a version takes idle leases back: an idle one
+ * is to the newest, or about to be given up, and keeps nothing in memory that would not be there without it.
+ *
+ * State. One word: how often the lease was put back, and whether it is EMPTY, IDLE or IN_USE. Its owner, one thread at a time, makes it
+ * IN_USE (by an exchange, which tells whether the reference was still there) and IDLE again with the next count; anybody may make it EMPTY if
+ * it is IDLE, by comparing and exchanging the whole word under the database's mutex, and has then got its reference. `version` is written only while IN_USE, so
+ * whoever saw the word IDLE, read the version and finds the word unchanged has read the version that belongs to it: the count tells
+ * a lease that was used in between from one that was not (with words of 32 bits: unless it was used 2^30 times).
+ *
+ * Why no idle lease keeps an old version. The owner stores IDLE, then loads `newest`; a publisher stores `newest`, then loads the
+ * word. All four are sequentially consistent, so at least one of the two sees what the other has stored: the owner, who then
+ * takes the reference out itself, or the publisher, who takes it back. (Acquire and release would not do: each could then see what was there before.)
+ *
+ * Why a lease in use is the newest at its beginning. Its owner has a reference, so no other version can have its address while it
+ * is compared with `newest`, of which nothing but the address is looked at.
+ *
+ * Held rows. While *rows is not zero the owner's program is still on rows that it got in an earlier transaction. A lease that is put back meanwhile
+ * is taken back by nobody, and the next transaction has the same version though it be old. One that was put back before has nothing to do with those
+ * rows, which may be another database's: rows[1] tells them apart, since it changes when *rows rises from zero. Only the owner makes the number other than zero, and does so before
+ * it puts the lease back, so whoever sees that lease IDLE sees the rows, too. It may become zero at any time, by whatever store: then the next
+ * publisher, transaction, mv_lease_close or count of statistics takes an old version back.
+ *
+ * A lease stands in its database's list from when it gets a reference under the mutex until a publisher finds it EMPTY or makes it so: connections that
+ * do nothing cost a commit nothing.
+ */
+typedef struct mv_lease {
+    mv_database *db;                 /* fixed by mv_lease_open */
+    atomic_uintptr_t state;
+    _Atomic(mv_version *) version;   /* not if EMPTY; the owner's while IN_USE */
+    _Atomic uint32_t held;           /* since when there were rows when it was put back, 0 if there were none; as `version` */
+    const _Atomic int32_t *rows;     /* NULL: none are ever held; written by the owner under the database's mutex */
+    bool listed;                     /* under the database's mutex, as the next two */
+    struct mv_lease *previous, *next;
+} mv_lease;
+
+/* A lease without a version, of a database to which its owner has a handle until it is closed. */
+void mv_lease_open(mv_lease *lease, mv_database *db);
+/* Where the number of held rows stands from now on, NULL for nowhere: what stood there before is read no more. */
+void mv_lease_rows(mv_lease *lease, const _Atomic int32_t *rows);
+/* Whether it keeps its version for them. Owner only. */
+bool mv_lease_holds_rows(const mv_lease *lease);
+/* A transaction begins: its version, which is the newest unless it is held. */
+mv_version *mv_lease_take(mv_lease *lease);
+/* It ends. */
+void mv_lease_put(mv_lease *lease);
+/* It ends, and its version is from now on a reference of the caller's, for mv_lease_return. */
+mv_version *mv_lease_leave(mv_lease *lease);
+/* Gives back what mv_lease_leave, or mv_txn_publish, has handed out. */
+void mv_lease_return(mv_version *v);
+/* For a lease that is not in use. */
+void mv_lease_close(mv_lease *lease);
 
 /* ---- transaction: one thread at a time, whose owner holds the writer's slot ------------------------- */
 
@@ -160,18 +221,18 @@ mv_result mv_txn_begin(mv_database *db, mv_version *base, mv_txn **out);
 int64_t mv_txn_size(const mv_txn *txn);
 size_t mv_txn_read(const mv_txn *txn, void *to, size_t n, int64_t offset);
 const void *mv_txn_fetch(const mv_txn *txn, int64_t offset, size_t n);
+/* Whether a block that was fetched is the transaction's own. */
+bool mv_txn_made(const mv_txn *txn, const void *block);
 /* MV_NOMEM, MV_FULL: nothing was written, and the transaction can still be read, dropped or even go on. A write beyond
  * the end leaves zeros between. */
 mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset);
 /* Cannot fail to make shorter once mv_txn_prepare succeeded and nothing was written since. */
 mv_result mv_txn_truncate(mv_txn *txn, int64_t size);
-/* Acquires all that one mv_txn_truncate and mv_txn_commit need. */
+/* Acquires all that one mv_txn_truncate and mv_txn_publish need. */
 mv_result mv_txn_prepare(mv_txn *txn);
-/* Publishes, and returns a pin on the new version. Cannot fail. The caller still holds base and the slot, and the transaction
- * is good for mv_txn_drop only, until which what mv_txn_fetch returned stays readable. */
-mv_version *mv_txn_publish(mv_txn *txn);
-/* mv_txn_publish and mv_txn_drop. */
-mv_version *mv_txn_commit(mv_txn *txn);
+/* Publishes, and makes the new version that of the lease, which is in use. Returns the one that it had, for mv_lease_return. Cannot fail. The caller still
+ * holds the slot, and the transaction is good for mv_txn_drop only, until which what mv_txn_fetch returned stays readable. */
+mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease);
 /* Drops what was not published. Consumes the transaction; needs no memory. NULL is allowed. */
 void mv_txn_drop(mv_txn *txn);
 

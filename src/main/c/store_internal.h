@@ -39,12 +39,13 @@ struct mv_database {
     mv_mutex mutex;
     uint64_t handles;         /* under mutex, as all below; the name is one */
     uint64_t kept;            /* versions in the list, and those being taken apart */
-    mv_version *newest;       /* NULL when there is no handle any more */
+    _Atomic(mv_version *) newest; /* NULL when there is no handle any more; compared with a version one has a reference to without the mutex */
     mv_version *youngest;     /* head of the list: newest, or the youngest that is pinned */
     mv_version *origin;       /* pinned by this fork while a version inherits from it */
     uint64_t inheriting;      /* versions that do, those being taken apart included */
     uint64_t bytes, blocks;   /* of objects born here and published */
-    uint64_t pins, forks;
+    uint64_t pins, forks;     /* without those of leases */
+    mv_lease *leases;         /* those that may have a version */
     const void *writer;       /* owner of the slot */
     const void *promised;     /* the only one who may take a free slot, until then */
     int64_t promised_until;
@@ -73,9 +74,16 @@ mv_version *mv_version_new(mv_database *db, uint64_t number);
 void mv_version_link(mv_database *db, mv_version *v);
 /* Gives one reference up: a pin, or the hold that the newest version has. */
 void mv_version_unref(mv_version *v, bool pin);
-/* Makes v the newest; a reference that it has already is a pin. Takes over what the edit made and replaced; if replace, nothing of
+/* Makes v the newest, and takes idle leases back. Takes over what the edit made and replaced; if replace, nothing of
  * the old content is in the new. The caller has the writer's slot. */
 void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace);
+/* Under the mutex: how many transactions leases are in, held rows included. */
+uint64_t mv_leases_in_use(const mv_database *db);
+/* Under the mutex: takes old versions back from leases that are idle. Returns one whose last reference this was, for the caller
+ * to give up without the mutex and to come again, or NULL if all is done. */
+mv_version *mv_leases_collect(mv_database *db);
+/* Under the mutex, which it may let go of for a time: all of that. */
+void mv_leases_settle(mv_database *db);
 
 /* ---- store.c */
 
@@ -85,6 +93,8 @@ mv_database *mv_database_new(mv_store *store, const char *name, size_t len, uint
 void mv_database_free_new(mv_database *db);
 /* Makes the database known, under its name if it is to have one. MV_EXISTS, MV_CLOSED: it is still the caller's. */
 mv_result mv_store_introduce(mv_store *store, mv_database *db, bool named);
+/* Takes back what leases of all databases keep because rows were held when their version became old, and are no more. Whether there were any. */
+bool mv_store_collect(mv_store *store);
 /* The number that the next version of the database of that name will have, if nothing comes in between. */
 uint64_t mv_store_next_number(mv_store *store, const char *name, size_t len);
 

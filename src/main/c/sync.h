@@ -7,7 +7,10 @@
 
 #ifdef _WIN32
 
+#define WIN32_LEAN_AND_MEAN
 #include <windows.h>
+#undef near /* names like others */
+#undef far
 
 typedef SRWLOCK mv_mutex;
 typedef CONDITION_VARIABLE mv_cond;

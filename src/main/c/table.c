@@ -28,20 +28,23 @@ size_t mv_table_read(const mv_table *table, int64_t size, void *to, size_t n, in
     return n;
 }
 
-const void *mv_table_fetch(const mv_table *table, int64_t size, int64_t offset, size_t n) {
-    if (offset < 0 || offset > size || (uint64_t)n > (uint64_t)(size - offset)) return NULL;
-    size_t block_size = mv_table_block_size(table), within = (size_t)offset & (block_size - 1);
-    if (n > block_size - within) return NULL;
-    const char *block = mv_table_find(table, (uint64_t)offset >> table->shift);
-    return block ? block + within : NULL;
+/* Objects that lie behind each other, as do their records. */
+static void adopt_run(mv_edit *edit, void *first, size_t n) {
+    mv_record *record = mv_record_of(first);
+    unsigned cls = mv_class_of(first);
+    size_t size = mv_class_size(cls);
+    char *object = first;
+    if (!edit->born.tail) edit->born.tail = object;
+    for (size_t i = 0; i < n; i++, object += size) {
+        record[i] = (mv_record){.birth = edit->birth, .next = edit->born.head};
+        edit->born.head = object;
+    }
+    edit->born_bytes += n * size;
+    if (cls != MV_NODE_CLASS) edit->born_blocks += n;
 }
 
 static void adopt(mv_edit *edit, void *object) {
-    mv_record_of(object)->birth = edit->birth;
-    mv_list_push(&edit->born, object);
-    unsigned cls = mv_class_of(object);
-    edit->born_bytes += mv_class_size(cls);
-    edit->born_blocks += cls != MV_NODE_CLASS;
+    adopt_run(edit, object, 1);
 }
 
 static mv_result make(mv_edit *edit, unsigned cls, void **out) {
@@ -136,13 +139,23 @@ mv_result mv_table_own(mv_table *table, mv_edit *edit, uint64_t number, bool kee
     return MV_OK;
 }
 
-mv_result mv_table_put(mv_table *table, mv_edit *edit, uint64_t number, void *block) {
-    void **slot;
-    mv_result rc = own_path(table, edit, number, &slot);
-    if (rc) return rc;
-    assert(!*slot);
-    adopt(edit, block);
-    *slot = block;
+mv_result mv_table_put_run(mv_table *table, mv_edit *edit, uint64_t number, void *first, size_t n, size_t *put) {
+    size_t size = (size_t)1 << table->shift;
+    char *block = first;
+    *put = 0;
+    while (*put < n) { /* as many as share a node */
+        void **slot;
+        mv_result rc = own_path(table, edit, number + *put, &slot);
+        if (rc) return rc;
+        size_t part = table->height == 0 ? 1 : MV_FANOUT - slot_of(number + *put, 1);
+        if (part > n - *put) part = n - *put;
+        adopt_run(edit, block, part);
+        for (size_t i = 0; i < part; i++, block += size) {
+            assert(!slot[i]);
+            slot[i] = block;
+        }
+        *put += part;
+    }
     return MV_OK;
 }
 
@@ -199,7 +212,9 @@ mv_result mv_table_cut(mv_table *table, mv_edit *edit, uint64_t blocks) {
 }
 
 mv_result mv_edit_reserve(mv_edit *edit, const mv_table *table) {
-    while (edit->spares < table->height) {
+    unsigned most = table->height; /* the border of a cut is one node at each level, of which the first is ours once anything was written */
+    if (most > 0 && table->root && mv_birth(table->root) == edit->birth) most--;
+    while (edit->spares < most) {
         mv_result rc = mv_arena_new(edit->arena, MV_NODE_CLASS, &edit->spare[edit->spares]);
         if (rc) return rc;
         edit->spares++;

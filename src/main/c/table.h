@@ -75,20 +75,27 @@ static inline uint8_t mv_shift_for(uint64_t block_size) {
 /* Of a file of `size` bytes: copies bytes [offset, offset+n), and returns how many there are. */
 size_t mv_table_read(const mv_table *table, int64_t size, void *to, size_t n, int64_t offset);
 /* Pointer to n bytes at offset if they are within the file and one block that is no hole; else NULL. */
-const void *mv_table_fetch(const mv_table *table, int64_t size, int64_t offset, size_t n);
+static inline const void *mv_table_fetch(const mv_table *table, int64_t size, int64_t offset, size_t n) {
+    if (offset < 0 || offset > size || (uint64_t)n > (uint64_t)(size - offset)) return NULL;
+    size_t block_size = mv_table_block_size(table), within = (size_t)offset & (block_size - 1);
+    if (n > block_size - within) return NULL;
+    const char *block = mv_table_find(table, (uint64_t)offset >> table->shift);
+    return block ? block + within : NULL;
+}
 
 /* Makes the block at that place one of the edit's own. Its content is what it was (zeros for a hole) if keep, else undefined.
  * MV_NOMEM, MV_FULL: the table reads as before. */
 mv_result mv_table_own(mv_table *table, mv_edit *edit, uint64_t number, bool keep, void **block);
 
-/* Puts a block that the caller has from the arena at a place that is a hole. MV_NOMEM, MV_FULL: as before, the block is still the caller's. */
-mv_result mv_table_put(mv_table *table, mv_edit *edit, uint64_t number, void *block);
+/* Puts blocks of one run that the caller has from the arena at that place and those behind it, all holes. MV_NOMEM, MV_FULL: only the first
+ * *put of them, the rest is still the caller's. */
+mv_result mv_table_put_run(mv_table *table, mv_edit *edit, uint64_t number, void *first, size_t n, size_t *put);
 
 /* Makes a hole of a block that is the edit's own. */
 void mv_table_clear(mv_table *table, mv_edit *edit, uint64_t number);
 
-/* Removes all blocks from that place on. Needs at most `height` nodes, and takes the edit's spares when there is no
- * memory. MV_NOMEM, MV_FULL: the table reads as before. */
+/* Removes all blocks from that place on. Needs at most `height` nodes, one less if the root is the edit's own, and takes the edit's
+ * spares when there is no memory. MV_NOMEM, MV_FULL: the table reads as before. */
 mv_result mv_table_cut(mv_table *table, mv_edit *edit, uint64_t blocks);
 
 /* Sees to it that one mv_table_cut cannot fail. MV_NOMEM, MV_FULL. */

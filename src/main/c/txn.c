@@ -8,7 +8,7 @@
 
 struct mv_txn {
     mv_database *db;
-    mv_version *version;      /* what it will become; has its number already */
+    mv_version *version;      /* what it will become; has its number already. NULL once published */
     mv_table table;
     mv_edit edit;
     mv_list discarded;        /* once published: what it had made and does not need */
@@ -60,6 +60,10 @@ const void *mv_txn_fetch(const mv_txn *txn, int64_t offset, size_t n) {
     return mv_table_fetch(&txn->table, txn->size, offset, n);
 }
 
+bool mv_txn_made(const mv_txn *txn, const void *block) {
+    return mv_birth(block) == txn->edit.birth;
+}
+
 static void choose_block_size(mv_txn *txn, uint64_t automatic) {
     uint32_t fixed = txn->db->store->block_size;
     if (txn->table.shift == 0) txn->table.shift = mv_shift_for(fixed ? fixed : automatic);
@@ -97,15 +101,32 @@ static bool too_long(const mv_txn *txn, int64_t size) {
     return limit && size > txn->size && (uint64_t)size > limit;
 }
 
-mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) {
+/* Most writes: a whole block within the file. */
+static mv_result write_block(mv_txn *txn, const void *from, uint64_t number) {
+    size_t n = mv_table_block_size(&txn->table);
+    if (holds(txn, number, 0, from, n)) return MV_OK;
+    void *block, *made_before = txn->edit.born.head;
+    mv_result rc = mv_table_own(&txn->table, &txn->edit, number, false, &block);
+    if (rc) {
+        mv_edit_free_discarded(&txn->edit, made_before);
+        return rc;
+    }
+    memcpy(block, from, n);
+    int64_t end = (int64_t)((number + 1) << txn->table.shift);
+    if (end > txn->size) txn->size = end;
+    return MV_OK;
+}
+
+static mv_result write_bytes(mv_txn *txn, const void *from, size_t n, int64_t offset) {
     mv_table *table = &txn->table;
     if (n == 0) return MV_OK;
     if (too_long(txn, offset + (int64_t)n)) return MV_FULL;
     choose_block_size(txn, n); /* SQLite writes whole pages */
-    mv_result rc = clear_gap(txn, offset);
-    if (rc) return rc;
     size_t block_size = mv_table_block_size(table);
     uint64_t first = (uint64_t)offset >> table->shift, last = ((uint64_t)offset + n - 1) >> table->shift;
+    if (n == block_size && first == last && offset < txn->size) return write_block(txn, from, first);
+    mv_result rc = clear_gap(txn, offset);
+    if (rc) return rc;
     const void *made_before = txn->edit.born.head;
     size_t within = (size_t)offset & (block_size - 1), part;
     const char *bytes = from;
@@ -132,7 +153,17 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) 
     return MV_OK;
 }
 
-mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
+/* Whether it is worth to try again what has met the limit. */
+static bool makes_room(mv_txn *txn, mv_result rc) {
+    return rc == MV_FULL && mv_store_collect(txn->db->store);
+}
+
+mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset) {
+    mv_result rc = write_bytes(txn, from, n, offset);
+    return makes_room(txn, rc) ? write_bytes(txn, from, n, offset) : rc;
+}
+
+static mv_result set_size(mv_txn *txn, int64_t size) {
     if (too_long(txn, size)) return MV_FULL;
     if (size > txn->size) {
         choose_block_size(txn, 4096);
@@ -148,27 +179,28 @@ mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
     return MV_OK;
 }
 
-mv_result mv_txn_prepare(mv_txn *txn) {
-    return mv_edit_reserve(&txn->edit, &txn->table);
+mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
+    mv_result rc = set_size(txn, size);
+    return makes_room(txn, rc) ? set_size(txn, size) : rc;
 }
 
-mv_version *mv_txn_publish(mv_txn *txn) {
-    mv_version *v = txn->version;
-    assert(!txn->scratch && txn->db->newest->number + 1 == v->number);
+mv_result mv_txn_prepare(mv_txn *txn) {
+    mv_result rc = mv_edit_reserve(&txn->edit, &txn->table);
+    return makes_room(txn, rc) ? mv_edit_reserve(&txn->edit, &txn->table) : rc;
+}
+
+mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease) {
+    mv_version *v = txn->version, *old = lease->version;
+    assert(!txn->scratch && lease->db == txn->db && atomic_load(&txn->db->newest)->number + 1 == v->number);
     mv_edit_sweep(&txn->edit, NULL, &txn->discarded);
     v->table = txn->table;
     v->size = txn->size;
-    v->refs = 1; /* the caller's pin */
+    v->refs = 1; /* the lease's */
     mv_database_publish(txn->db, v, &txn->edit, false);
+    lease->version = v; /* in use: nobody else looks */
     txn->version = NULL;
     txn->edit.born = (mv_list){0};
-    return v;
-}
-
-mv_version *mv_txn_commit(mv_txn *txn) {
-    mv_version *v = mv_txn_publish(txn);
-    mv_txn_drop(txn);
-    return v;
+    return old;
 }
 
 void mv_txn_drop(mv_txn *txn) {

@@ -1,4 +1,4 @@
-/* Versions: making, pinning, reading, and taking apart. See store.h and store_internal.h. */
+/* Versions: making, pinning, leasing, reading, and taking apart. See store.h and store_internal.h. */
 #include "store_internal.h"
 
 #include "sqlite3.h" /* sqlite3_malloc64, sqlite3_free: the allocator of this library */
@@ -43,19 +43,14 @@ static void free_database(mv_database *db) {
     mv_store_release(store);
 }
 
-/* Frees the objects and takes them off the database's count. */
-static void free_objects(mv_database *db, mv_list list) {
-    uint64_t bytes = 0, blocks = 0;
+/* Frees the objects, and says what they were. */
+static void free_objects(mv_database *db, mv_list list, uint64_t *bytes, uint64_t *blocks) {
     for (void *object = list.head; object; object = mv_record_of(object)->next) {
         unsigned cls = mv_class_of(object);
-        bytes += mv_class_size(cls);
-        blocks += cls != MV_NODE_CLASS;
+        *bytes += mv_class_size(cls);
+        *blocks += cls != MV_NODE_CLASS;
     }
     mv_arena_free(&db->store->arena, list);
-    mv_lock(&db->mutex);
-    db->bytes -= bytes;
-    db->blocks -= blocks;
-    mv_unlock(&db->mutex);
 }
 
 /*
@@ -85,9 +80,12 @@ void mv_version_unref(mv_version *v, bool pin) {
             mv_list_push(mv_birth(object) <= limit ? &keep : &dead, object);
         }
         if (v->replaced) mv_table_scatter(&v->table, db->floor, limit, &keep, &dead);
-        free_objects(db, dead);
+        uint64_t bytes = 0, blocks = 0;
+        free_objects(db, dead, &bytes, &blocks);
 
         mv_lock(&db->mutex);
+        db->bytes -= bytes;
+        db->blocks -= blocks;
         if (older) mv_list_join(&older->dead, &keep);
         mv_version *origin = NULL;
         if (v->inherits && --db->inheriting == 0) {
@@ -132,22 +130,180 @@ mv_version *mv_database_pin(mv_database *db) {
     return v;
 }
 
-/* Makes v the newest; a reference that it has already is a pin. The caller has the writer's slot. */
+/* ---- leases ----------------------------------------------------------------------------------------- */
+
+enum { EMPTY, IDLE, IN_USE, STATE = 3 }; /* the low bits of a lease's word; above them stands the count */
+
+static uintptr_t with_state(uintptr_t word, uintptr_t state) {
+    return (word & ~(uintptr_t)STATE) | state;
+}
+
+static bool rows_are_held(const mv_lease *lease) {
+    return lease->rows && atomic_load_explicit(lease->rows, memory_order_relaxed) != 0;
+}
+
+/* 0: none. Else since when there are rows. */
+static uint32_t rows_since(const mv_lease *lease) {
+    return rows_are_held(lease) ? (uint32_t)atomic_load_explicit(lease->rows + 1, memory_order_relaxed) | 1u << 31 : 0;
+}
+
+static bool holds_rows(const mv_lease *lease) {
+    uint32_t since = atomic_load_explicit(&lease->held, memory_order_relaxed);
+    return since && since == rows_since(lease);
+}
+
+static void list_lease(mv_database *db, mv_lease *lease) {
+    if (lease->listed) return;
+    lease->listed = true;
+    lease->previous = NULL;
+    lease->next = db->leases;
+    if (lease->next) lease->next->previous = lease;
+    db->leases = lease;
+}
+
+static void unlist_lease(mv_database *db, mv_lease *lease) {
+    if (!lease->listed) return;
+    lease->listed = false;
+    if (lease->previous) lease->previous->next = lease->next;
+    else db->leases = lease->next;
+    if (lease->next) lease->next->previous = lease->previous;
+}
+
+/* Makes an idle lease empty, if its word is still that: its reference is then the caller's. */
+static bool empty(mv_lease *lease, uintptr_t word) {
+    return atomic_compare_exchange_strong(&lease->state, &word, with_state(word, EMPTY));
+}
+
+mv_version *mv_leases_collect(mv_database *db) {
+    mv_version *newest = db->newest;
+    for (mv_lease *lease = db->leases, *next; lease; lease = next) {
+        next = lease->next;
+        uintptr_t word = atomic_load(&lease->state); /* after `newest` was stored: see store.h */
+        mv_version *v = NULL;
+        if ((word & STATE) == IDLE) {
+            v = atomic_load_explicit(&lease->version, memory_order_relaxed);
+            if (v == newest || holds_rows(lease) || !empty(lease, word)) continue;
+        } else if ((word & STATE) == IN_USE) {
+            continue;
+        }
+        unlist_lease(db, lease);
+        if (!v) continue;
+        if (v->refs == 1) return v;
+        v->refs--;
+    }
+    return NULL;
+}
+
+void mv_leases_settle(mv_database *db) {
+    for (mv_version *last; (last = mv_leases_collect(db)) != NULL; mv_lock(&db->mutex)) {
+        mv_unlock(&db->mutex);
+        mv_version_unref(last, false);
+    }
+}
+
+uint64_t mv_leases_in_use(const mv_database *db) {
+    uint64_t n = 0;
+    for (const mv_lease *lease = db->leases; lease; lease = lease->next) {
+        uintptr_t state = atomic_load(&lease->state) & STATE;
+        n += state == IN_USE || (state == IDLE && holds_rows(lease));
+    }
+    return n;
+}
+
+void mv_lease_open(mv_lease *lease, mv_database *db) {
+    *lease = (mv_lease){.db = db};
+}
+
+void mv_lease_rows(mv_lease *lease, const _Atomic int32_t *rows) {
+    mv_database *db = lease->db;
+    mv_lock(&db->mutex);
+    lease->rows = rows;
+    mv_leases_settle(db); /* what was held is no more */
+    mv_unlock(&db->mutex);
+}
+
+bool mv_lease_holds_rows(const mv_lease *lease) {
+    return holds_rows(lease);
+}
+
+mv_version *mv_lease_take(mv_lease *lease) {
+    mv_database *db = lease->db;
+    uintptr_t word = atomic_load_explicit(&lease->state, memory_order_relaxed); /* others change nothing but its state */
+    assert((word & STATE) != IN_USE);
+    word = atomic_exchange(&lease->state, with_state(word, IN_USE));
+    mv_version *old = NULL;
+    if ((word & STATE) == IDLE) {
+        old = atomic_load_explicit(&lease->version, memory_order_relaxed);
+        if (holds_rows(lease)) return old;
+    }
+    atomic_store_explicit(&lease->held, 0, memory_order_relaxed);
+    if (old && old == atomic_load(&db->newest)) return old;
+    mv_lock(&db->mutex);
+    mv_version *v = db->newest;
+    v->refs++;
+    if (old && old->refs > 1) {
+        old->refs--;
+        old = NULL;
+    }
+    list_lease(db, lease);
+    mv_unlock(&db->mutex);
+    atomic_store_explicit(&lease->version, v, memory_order_relaxed);
+    if (old) mv_version_unref(old, false);
+    return v;
+}
+
+void mv_lease_put(mv_lease *lease) {
+    mv_version *v = atomic_load_explicit(&lease->version, memory_order_relaxed);
+    uintptr_t word = atomic_load_explicit(&lease->state, memory_order_relaxed);
+    assert((word & STATE) == IN_USE);
+    uint32_t held = rows_since(lease);
+    atomic_store_explicit(&lease->held, held, memory_order_relaxed);
+    word = with_state(word + STATE + 1, IDLE);
+    atomic_store(&lease->state, word); /* from here on v may be gone; only its address is used */
+    if (held || v == atomic_load(&lease->db->newest)) return;
+    if (empty(lease, word)) mv_version_unref(v, false);
+}
+
+mv_version *mv_lease_leave(mv_lease *lease) {
+    uintptr_t word = atomic_load_explicit(&lease->state, memory_order_relaxed);
+    assert((word & STATE) == IN_USE);
+    atomic_store(&lease->state, with_state(word, EMPTY));
+    return lease->version;
+}
+
+void mv_lease_return(mv_version *v) {
+    mv_version_unref(v, false);
+}
+
+void mv_lease_close(mv_lease *lease) {
+    mv_database *db = lease->db;
+    mv_lock(&db->mutex);
+    unlist_lease(db, lease);
+    uintptr_t word = atomic_exchange(&lease->state, EMPTY);
+    mv_unlock(&db->mutex);
+    assert((word & STATE) != IN_USE);
+    if ((word & STATE) == IDLE) mv_version_unref(lease->version, false);
+}
+
+/* ---- publishing ------------------------------------------------------------------------------------- */
+
 void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace) {
     mv_lock(&db->mutex);
     mv_version *old = db->newest;
-    db->pins += v->refs;
     v->refs++;
     v->epoch = old->epoch + replace;
     v->inherits = !replace && old->inherits;
     mv_list_join(&old->dead, &edit->replaced);
     old->replaced = replace;
     mv_version_link(db, v);
-    db->newest = v;
+    atomic_store(&db->newest, v); /* before the leases are looked at: see store.h */
     db->bytes += edit->born_bytes;
     db->blocks += edit->born_blocks;
+    mv_leases_settle(db);
+    bool last = old->refs == 1;
+    old->refs -= !last;
     mv_unlock(&db->mutex);
-    mv_version_unref(old, false);
+    if (last) mv_version_unref(old, false);
 }
 
 /* ---- version: reading ------------------------------------------------------------------------------- */
@@ -157,10 +313,7 @@ mv_database *mv_version_database(const mv_version *v) {
 }
 
 bool mv_version_is_newest(const mv_version *v) {
-    mv_lock(&v->db->mutex);
-    bool newest = v->db->newest == v;
-    mv_unlock(&v->db->mutex);
-    return newest;
+    return atomic_load(&v->db->newest) == v; /* the caller has a reference: no other version has its address */
 }
 
 uint64_t mv_version_number(const mv_version *v) {
@@ -185,6 +338,10 @@ size_t mv_version_read(const mv_version *v, void *to, size_t n, int64_t offset) 
 
 const void *mv_version_fetch(const mv_version *v, int64_t offset, size_t n) {
     return mv_table_fetch(&v->table, v->size, offset, n);
+}
+
+_Atomic uint8_t *mv_block_mark(const void *block) {
+    return mv_mark_of(block);
 }
 
 const void *mv_version_span(const mv_version *v, int64_t offset, size_t max, size_t *n) {

@@ -3,19 +3,21 @@
  *
  * A main database file is a handle to a database, and while it has a lock, a pin:
  *
- *   xLock SHARED          pins the newest version, which is what the file then shows
+ *   xLock SHARED          takes the file's lease, with the newest version (or an older one while the program is still on rows of
+ *                         it, see store.h), which is what the file then shows
  *   xLock RESERVED        takes the writer's slot: SQLITE_BUSY if another has it, SQLITE_BUSY_SNAPSHOT if the pin is no longer
  *                         the newest. PENDING and EXCLUSIVE add nothing, since readers are in nobody's way
  *   first write           begins a transaction on the pin
  *   COMMIT_PHASETWO       publishes it, and moves the pin: the only place where a change becomes visible
- *   xUnlock               drops what was not published: ROLLBACK, errors, and journal_mode=OFF
+ *   xUnlock               drops what was not published: ROLLBACK, errors, and journal_mode=OFF; NONE puts the lease back
  *
  * Waiting for the slot. SQLite has its own busy timeout, which calls the VFS's xSleep between two tries. A file
  * that is refused the slot is remembered with its thread, and xSleep, called by that thread, sleeps until the slot is free instead
  * of for a time, longer than it was asked to but never beyond the connection's timeout: so PRAGMA busy_timeout and sqlite3_busy_timeout mean
  * what they always mean, and nobody polls.
- * Where SQLite says beforehand that a write follows (the pragma of that date in sqlite.c), the slot is taken before the pin, so
- * that no other commit comes in between.
+ * Where SQLite says beforehand that a write follows (ours does: the pragma of that date in sqlite.c), the slot is taken before the pin, so
+ * that no other commit comes in between. A writer that is still on rows of a read transaction that SQLite has ended is refused at once, as SQLite
+ * does it with one that goes on: its version can only become older.
  *
  * Rollback. SQLite keeps its journal in its own memory (we report SQLITE_OPEN_MEMORY) and on ROLLBACK writes the old pages
  * back, all of which is dropped with the lock. If that finds no memory SQLite drops its cache, too, and ROLLBACK succeeds. A
@@ -26,10 +28,16 @@
  * whose main database is another VFS's can still set it for an attached one of ours; there, what a
  * transaction left unpublished is dropped when the next one begins.
  *
+ * Super-journals. A transaction that writes several files on disk has one beside the main database, and who finds the journal of such a file
+ * without it believes that the transaction was committed. One in memory is gone after a crash, and those files would stay half written: so where the
+ * main database is here, such a transaction is refused when it is to be committed. (Our own SQLite has no files on disk.)
+ *
  * Replaced content. A pager believes its cache when 16 bytes at offset 24 are what they were, and a connection its schema
  * when the cookie at offset 40 is. Both may be equal by chance in content that has nothing to do with the old. So a file
  * that sees a version of another epoch shows 16 other bytes once, and from then on a cookie that is the next after the last it
  * has shown, shifting it back on writes.
+ * The same is done after a transaction that was dropped: a pager that writes the change counter without a journal (ATOMIC_PAGES: of
+ * several writes either all are seen or none) believes from then on that it stands in the file, where another's commit may write the same.
  *
  * Pages that SQLite points into (xFetch) belong to the pin. When the pin moves or a transaction is dropped while some are
  * still in use, they are compared with what the file now shows; if one is gone (it takes blocks larger than pages, or a corrupt
@@ -38,7 +46,11 @@
 #include "vfs.h"
 
 #include "engine.h"
+#include "pages.h"
 #include "sync.h"
+
+#define SQLITE_CORE 1 /* the table of a host's functions, without macros that call them for ours */
+#include "sqlite3ext.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -50,20 +62,54 @@
 #define COOKIE_BYTES 4
 #define WAL_MODE_AT 18   /* write and read version: 2 for a write-ahead log, 1 for a rollback journal */
 #define SECTOR 512
+#define MSEC_PER_DAY 86400000.0
+/* Any write is, but SQLite would choose the largest page of which it is told as the default, up to 8 KiB: so these are all but that and larger ones. */
+#define ATOMIC_PAGES (SQLITE_IOCAP_ATOMIC512 | SQLITE_IOCAP_ATOMIC1K | SQLITE_IOCAP_ATOMIC2K | SQLITE_IOCAP_ATOMIC4K)
+#define CALM 2000        /* A cache that others' commits empty must stay below what makes malloc give memory back to the system (glibc: 128 KiB a thread), which
+                            takes longer than all else. Writers that take turns make some hundred transactions in one */
 #define LONG_SLEEP 25000 /* microseconds. SQLite asks for 100 ms in the end: an interrupt is noticed after so long at the latest */
 
 typedef struct memory_file memory_file;
+typedef struct host host;
+typedef struct face face;
+
+/*
+ * An SQLite of this process: our own, and those that have loaded this library as an extension. What they call and what they are
+ * given (names, answers) is theirs; everything else is made with our own. Never freed, and never unloaded: see mv_vfs_add_host.
+ */
+struct host {
+    int (*vfs_register)(sqlite3_vfs *, int); /* all but the last two: fixed before it is in the list */
+    int (*vfs_unregister)(sqlite3_vfs *);
+    sqlite3_vfs *(*vfs_find)(const char *);
+    char *(*mprintf)(const char *, ...);
+    int (*uri_boolean)(const char *, const char *, int);
+    const void *api;       /* by which it is known; NULL: our own */
+    bool threadsafe;
+    sqlite3_vfs *system;   /* time, randomness, libraries */
+    host *next;            /* under the registry's mutex, as is the next */
+    bool ready;            /* it is shown what is registered */
+};
+
+/* A vfs as one host knows it: SQLite links them, so each needs its own. Goes with the vfs, that is, never. */
+struct face {
+    sqlite3_vfs base;
+    mv_vfs *vfs;           /* fixed at creation, as is the host */
+    const host *host;
+    face *next;            /* of the vfs; under the registry's mutex, as is the next */
+    bool registered;
+};
 
 struct mv_vfs {
-    sqlite3_vfs base;
-    sqlite3_vfs *system;   /* time, randomness, libraries; fixed at creation */
+    face first;            /* for our own SQLite, so that a vfs is one piece of memory where there is no other host */
     mv_store *store;       /* fixed at registration, as is the name */
     char name[MV_MAX_VFS_NAME + 1];
     mv_mutex mutex;
     memory_file *refused;  /* files that did not get the slot, the latest first; under mutex */
-    uint64_t refs;         /* open files, and 1 while registered; under the registry's mutex, as all below */
+    face *faces;           /* one for each host that it was registered with; under the registry's mutex, as all below */
+    uint64_t refs;         /* open files, and 1 while registered */
     bool registered;
     mv_vfs *retired_next;
+    mv_vfs *live_next, *live_previous; /* while registered */
 };
 
 /*
@@ -77,6 +123,17 @@ static struct {
 
 #define REST 256 /* how many retire before one of them serves again */
 
+static mv_vfs *live;     /* all that are registered; under the registry's mutex */
+static host *others;     /* all hosts but our own; the same */
+static host own = {      /* its system: fixed by the first registration */
+    .vfs_register = sqlite3_vfs_register,
+    .vfs_unregister = sqlite3_vfs_unregister,
+    .vfs_find = sqlite3_vfs_find,
+    .mprintf = sqlite3_mprintf,
+    .uri_boolean = sqlite3_uri_boolean,
+    .threadsafe = true,
+};
+
 static sqlite3_mutex *registry(void) {
     return sqlite3_mutex_alloc(SQLITE_MUTEX_STATIC_APP1);
 }
@@ -85,33 +142,37 @@ static sqlite3_mutex *registry(void) {
 typedef struct kept {
     mv_version *pin;
     mv_txn *txn;
-    size_t pages; /* fetched pages that need it */
+    size_t pages; /* in use, that need it */
 } kept;
-
-/* A page that SQLite points into. */
-typedef struct fetched {
-    int64_t offset;
-    const void *page;
-    kept *keeper; /* NULL: the file still shows it */
-} fetched;
 
 struct memory_file {
     sqlite3_file base;
+    mv_pages pages;        /* in place, as pages.h says: a keeper is a `kept`, NULL as long as the file shows the page */
     mv_vfs *vfs;           /* all fields but the last group: the thread that uses the connection only */
-    sqlite3 *connection;   /* whose file it is, once SQLite has said so */
+    const host *host;
+    sqlite3 *connection;   /* whose file it is, once SQLite has said so. Our own SQLite's only, as is what is done with it: for another's it stays NULL */
     mv_database *db;       /* NULL: a private file, which is all in txn */
-    mv_version *pin;       /* while there is a lock */
+    bool super_journal;    /* a private file of another's SQLite, for the names of journals */
+    mv_lease lease;        /* in use while there is a lock, but for a file that has one version for good */
+    mv_version *pin;       /* while there is a lock: the lease's, or that one */
+    bool for_good;
+    bool cache_chosen;     /* a pragma has said how large the pager's cache is */
+    unsigned calm;         /* how many transactions of its own, at most CALM, have found the version that they left */
+    uint64_t left;         /* that version's number, 0 for none */
+    bool rows_known;       /* the lease knows where the number of held rows stands */
     mv_txn *txn;           /* what is not published yet */
     int lock;
     bool read_only;
     bool write_follows;    /* SQLite said so: take the slot with the next SHARED lock */
+    bool slot;             /* it has the writer's slot */
     bool may_wait;         /* if the slot is refused, the busy handler is next */
     bool prepared;         /* a commit has begun, and can no longer fail */
     mv_result doom;        /* why the transaction must not be committed: a write was refused, and what came before it is gone */
     uint64_t ticket;       /* place in the queue for the slot */
     int64_t wait_until;    /* when SQLite's busy handler gives up, 0 if there is another handler or none; read under the vfs mutex while refused */
 
-    bool shown;            /* the next four are set: */
+    bool shown;            /* the next five are set: */
+    uint64_t shown_number; /* the version that they are of */
     uint64_t shown_epoch;
     uint8_t shown_check[CHECK_BYTES];
     uint32_t shown_cookie;
@@ -119,14 +180,14 @@ struct memory_file {
     bool altered;          /* so is the pager's first page, from the end of this lock on */
     uint32_t cookie_shift; /* added to the stored cookie */
 
-    fetched *fetches;      /* in use by SQLite */
-    size_t fetch_count, fetch_room;
     kept *spare;           /* made with the transaction, so that keeping needs no memory */
     sqlite3_int64 mmap_limit;
 
     _Atomic(const void *) refused_thread; /* changed under the vfs mutex, as is the next; NULL: not in the list */
     memory_file *refused_next;
 };
+
+_Static_assert(offsetof(memory_file, pages) == MV_PAGES_AT, "where pages.inc finds them");
 
 int mv_sqlite_code(mv_result result) {
     switch (result) {
@@ -173,6 +234,21 @@ static void release(mv_vfs *vfs) {
     }
     sqlite3_mutex_leave(registry());
     if (store) mv_store_release(store);
+}
+
+/* Whether the journal is one of a database here. */
+static bool is_journal_of_ours(const char *name, size_t n) {
+    static const char suffix[] = "-journal"; /* the last byte of a name is zero */
+    bool ours = false;
+    if (n <= sizeof suffix || memcmp(name + n - sizeof suffix, suffix, sizeof suffix) != 0) return false;
+    sqlite3_mutex_enter(registry());
+    for (mv_vfs *vfs = live; vfs && !ours; vfs = vfs->live_next) {
+        mv_database *db;
+        ours = mv_store_open(vfs->store, name, n - sizeof suffix, false, &db) == MV_OK;
+        if (ours) mv_database_release(db);
+    }
+    sqlite3_mutex_leave(registry());
+    return ours;
 }
 
 /* ---- waiting for the slot --------------------------------------------------------------------------- */
@@ -233,7 +309,8 @@ static int64_t sleep_span(const memory_file *f, int usec) {
 }
 
 static int vfs_sleep(sqlite3_vfs *base, int usec) {
-    mv_vfs *vfs = (mv_vfs *)base;
+    const face *self = (const face *)base;
+    mv_vfs *vfs = self->vfs;
     mv_database *db = NULL;
     const void *owner = NULL;
     uint64_t ticket = 0;
@@ -252,15 +329,27 @@ static int vfs_sleep(sqlite3_vfs *base, int usec) {
         break;
     }
     mv_unlock(&vfs->mutex);
-    if (!db) return vfs->system->xSleep(vfs->system, usec);
+    if (!db) return self->host->system->xSleep(self->host->system, usec);
     mv_write_wait(db, owner, ticket, span);
     mv_database_release(db);
     mv_engine_waited(mv_now_usec() - from);
     return usec;
 }
 
+static mv_result try_slot(memory_file *f) {
+    mv_result rc = f->slot ? MV_OK : mv_write_lock(f->db, f);
+    f->slot = !rc;
+    return rc;
+}
+
+/* And the promise of it, which only one that waited can have. */
+static void give_slot_up(memory_file *f) {
+    if (f->slot || f->ticket) mv_write_unlock(f->db, f);
+    f->slot = false;
+}
+
 static int take_slot(memory_file *f) {
-    mv_result rc = mv_write_lock(f->db, f);
+    mv_result rc = try_slot(f);
     if (rc) {
         if (f->connection && sqlite3_is_interrupted(f->connection)) return SQLITE_INTERRUPT; /* SQLite would wait on */
         if (f->may_wait) refuse(f);
@@ -299,8 +388,16 @@ static void compare_epoch(memory_file *f) {
     if (f->connection) mv_engine_content_replaced(f->connection, &f->base);
 }
 
+/* Whether the pager's cache is known to be of this version. */
+static bool pager_has(const memory_file *f, const mv_version *v) {
+    return f->shown && !f->stale_cache && !f->altered && f->shown_number == mv_version_number(v);
+}
+
 /* A lock ends: remember what the pager may have in its cache. */
 static void note_shown(memory_file *f) {
+    if (pager_has(f, f->pin)) return;
+    bool believed = !f->stale_cache && !f->altered;
+    f->shown_number = believed ? mv_version_number(f->pin) : UINT64_MAX; /* what the pager has of this version is still to come */
     uint8_t bytes[COOKIE_AT + COOKIE_BYTES - CHECK_AT] = {0};
     mv_version_read(f->pin, bytes, sizeof bytes, CHECK_AT);
     if (!f->stale_cache) memcpy(f->shown_check, bytes, CHECK_BYTES);
@@ -323,34 +420,78 @@ static void disguise(memory_file *f, uint8_t *bytes, int n, int64_t offset) {
     }
 }
 
-static const void *page_at(memory_file *f, int64_t offset, size_t n) {
+static inline const void *page_at(memory_file *f, int64_t offset, size_t n) {
     return f->txn ? mv_txn_fetch(f->txn, offset, n) : f->pin ? mv_version_fetch(f->pin, offset, n) : NULL;
+}
+
+/* ---- cell sizes: see mv_engine_check_cells ---------------------------------------------------------- */
+
+enum { CELLS_FIT = 1, CELLS_DO_NOT }; /* marks of blocks */
+
+/* The mark of a page that is a block, and published; else NULL. */
+static _Atomic uint8_t *mark_of(const memory_file *f, const void *page, size_t n) {
+    if (!f->pin || n != mv_version_block_size(f->pin) || (f->txn && mv_txn_made(f->txn, page))) return NULL;
+    return mv_block_mark(page);
+}
+
+/* SQLite is given a page, and will check it if it is not known to be fine. */
+static void look_at_cells(memory_file *f, const void *page, size_t n, int64_t offset) {
+    sqlite3 *db = f->connection;
+    if (!db || !mv_engine_is_hardened(db)) return;
+    _Atomic uint8_t *mark = offset > 0 ? mark_of(f, page, n) : NULL; /* the first page is hardly ever one of rows, and begins with the header */
+    uint8_t known = mark ? atomic_load_explicit(mark, memory_order_relaxed) : CELLS_DO_NOT;
+    if (!known) {
+        known = mv_engine_cells_fit(db, &f->base, page) ? CELLS_FIT : CELLS_DO_NOT;
+        atomic_store_explicit(mark, known, memory_order_relaxed); /* whoever else does so finds the same */
+    }
+    mv_engine_check_cells(db, known != CELLS_FIT);
+}
+
+/* What SQLite is given next was not looked at. */
+static void forget_cells(const memory_file *f) {
+    if (f->connection && mv_engine_is_hardened(f->connection)) mv_engine_check_cells(f->connection, true);
 }
 
 /* ---- pins and transactions -------------------------------------------------------------------------- */
 
+typedef struct replaced {
+    memory_file *file;
+    kept *keeper;
+} replaced;
+
+static void keep_for(void *arg, mv_page_use *use) {
+    const replaced *r = arg;
+    if (use->keeper || page_at(r->file, use->offset, 1) == use->page) return;
+    use->keeper = r->keeper;
+    r->keeper->pages++;
+}
+
 /* Lets go of a pin and a transaction (NULL: none) that the file has just replaced, unless a page that SQLite points into needs them. */
 static void let_go(memory_file *f, mv_version *pin, mv_txn *txn) {
-    kept *k = f->spare;
-    if (k) *k = (kept){.pin = pin, .txn = txn};
-    for (size_t i = 0; k && i < f->fetch_count; i++) {
-        fetched *fetch = &f->fetches[i];
-        if (fetch->keeper || page_at(f, fetch->offset, 1) == fetch->page) continue;
-        fetch->keeper = k;
-        k->pages++;
+    kept *k = f->pages.in_use > 0 ? f->spare : NULL;
+    if (k) {
+        *k = (kept){.pin = pin, .txn = txn};
+        mv_pages_each(&f->pages, keep_for, &(replaced){.file = f, .keeper = k});
+        if (k->pages > 0) {
+            f->spare = NULL;
+            return;
+        }
     }
-    if (k && k->pages > 0) {
-        f->spare = NULL;
-        return;
-    }
-    if (pin) mv_version_release(pin);
+    if (pin) mv_lease_return(pin);
     mv_txn_drop(txn);
 }
 
+/* SQLite only reads: as long as it does, it may use again what it makes of the pages. Not if it is still on others. */
+static void reuse_pages(memory_file *f) {
+    bool anew = f->txn || f->pages.in_use > 0 || (f->connection && mv_engine_checks_each_time(f->connection));
+    f->pages.version = anew ? 0 : mv_version_number(f->pin);
+}
+
 /* A page is no longer in use. */
-static void release_page(kept *k) {
+static void release_page(void *keeper) {
+    kept *k = keeper;
     if (--k->pages > 0) return;
-    if (k->pin) mv_version_release(k->pin);
+    if (k->pin) mv_lease_return(k->pin);
     mv_txn_drop(k->txn);
     sqlite3_free(k);
 }
@@ -374,9 +515,9 @@ static mv_result prepare(memory_file *f) {
 static mv_result commit(memory_file *f) {
     mv_result rc = prepare(f);
     if (rc || !f->txn) return rc;
-    mv_version *old = f->pin;
     mv_txn *published = f->txn;
-    f->pin = mv_txn_publish(published);
+    mv_version *old = mv_txn_publish(published, &f->lease);
+    f->pin = f->lease.version;
     f->txn = NULL;
     f->prepared = false;
     let_go(f, old, published);
@@ -388,6 +529,13 @@ static void drop(memory_file *f) {
     mv_txn *txn = f->txn;
     f->doom = MV_OK;
     if (!txn) return;
+    if (!f->stale_cache) {
+        uint8_t bytes[CHECK_BYTES] = {0};
+        mv_txn_read(txn, bytes, sizeof bytes, CHECK_AT);
+        memcpy(f->shown_check, bytes, sizeof bytes);
+        f->shown_number = UINT64_MAX; /* which is of no version */
+        f->stale_cache = true;
+    }
     f->txn = NULL;
     f->prepared = false;
     let_go(f, NULL, txn);
@@ -412,11 +560,12 @@ static int file_close(sqlite3_file *base) {
         file_unlock(base, SQLITE_LOCK_NONE);
         mv_write_unlock(f->db, f); /* a promise of it */
         remove_refused(f);
+        mv_lease_close(&f->lease);
         mv_database_release(f->db);
     } else {
         mv_txn_drop(f->txn);
     }
-    sqlite3_free(f->fetches);
+    mv_pages_free(&f->pages);
     sqlite3_free(f->spare);
     release(f->vfs);
     return SQLITE_OK;
@@ -425,7 +574,13 @@ static int file_close(sqlite3_file *base) {
 static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) {
     memory_file *f = (memory_file *)base;
     size_t got;
-    if (f->db && offset == CHECK_AT && n == CHECK_BYTES) drop(f); /* a transaction begins: the last one failed, and kept its lock */
+    if (f->db && offset == CHECK_AT && n == CHECK_BYTES) { /* a transaction begins */
+        drop(f); /* the last one failed, and kept its lock */
+        if (f->pin && pager_has(f, f->pin)) { /* as mostly: it has these bytes, too */
+            memcpy(to, f->shown_check, CHECK_BYTES);
+            return SQLITE_OK;
+        }
+    }
     if (f->txn) {
         got = mv_txn_read(f->txn, to, (size_t)n, offset);
     } else if (f->pin) {
@@ -436,7 +591,10 @@ static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) 
         mv_version_release(newest);
     }
     if (got < (size_t)n) memset((char *)to + got, 0, (size_t)n - got);
-    if (f->db) disguise(f, to, n, offset);
+    if (f->db) {
+        disguise(f, to, n, offset);
+        forget_cells(f);
+    }
     return got < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }
 
@@ -460,6 +618,7 @@ static mv_result shift_cookie_back(memory_file *f, const uint8_t *from, int n, i
 static int file_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 offset) {
     memory_file *f = (memory_file *)base;
     if (f->db && f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
+    if (f->super_journal && !is_journal_of_ours(from, (size_t)n)) return SQLITE_CANTOPEN;
     mv_result rc = begin(f);
     if (!rc) rc = mv_txn_write(f->txn, from, (size_t)n, offset);
     if (!rc && f->db) rc = clear_wal_mode(f, from, n, offset);
@@ -496,29 +655,58 @@ static int file_size(sqlite3_file *base, sqlite3_int64 *size) {
     return SQLITE_OK;
 }
 
+static void size_cache(memory_file *f, bool narrow) {
+    if (f->connection && !f->cache_chosen) mv_engine_size_cache(f->connection, &f->base, narrow);
+}
+
 static int file_lock(sqlite3_file *base, int lock) {
     memory_file *f = (memory_file *)base;
     if (!f->db || lock <= f->lock) return SQLITE_OK;
     if (f->lock == SQLITE_LOCK_NONE) {
-        bool write_follows = f->write_follows && !f->read_only;
-        f->may_wait = write_follows;
+        bool write_follows = f->write_follows && !f->read_only, rows = mv_lease_holds_rows(&f->lease);
+        f->may_wait = (write_follows || (f->host != &own && !f->read_only)) && !rows; /* another's SQLite may not say so beforehand */
         f->write_follows = false;
-        if (write_follows) mv_write_lock(f->db, f); /* if that fails, RESERVED says so */
-        f->pin = mv_database_pin(f->db);
+        if (write_follows) try_slot(f); /* if that fails, RESERVED says so */
+        f->pin = mv_lease_take(&f->lease);
+        if (f->left && f->left != mv_version_number(f->pin)) f->calm = 0;
+        reuse_pages(f);
         compare_epoch(f);
         f->lock = SQLITE_LOCK_SHARED;
     }
     if (lock >= SQLITE_LOCK_RESERVED && f->lock < SQLITE_LOCK_RESERVED) {
         int rc = take_slot(f);
-        if (rc) return rc;
-        if (!mv_version_is_newest(f->pin)) {
-            mv_write_unlock(f->db, f);
+        if (!rc && !mv_version_is_newest(f->pin)) {
+            give_slot_up(f);
             if (f->may_wait) refuse(f); /* to try again at once */
-            return SQLITE_BUSY_SNAPSHOT;
+            rc = SQLITE_BUSY_SNAPSHOT;
         }
+        if (rc && mv_lease_holds_rows(&f->lease)) mv_engine_wait_no_more(f->connection, rc == SQLITE_BUSY_SNAPSHOT);
+        if (rc) return rc;
+        f->pages.version = 0;
+        forget_cells(f);
+        if (f->calm < CALM) size_cache(f, ++f->calm < CALM);
     }
     f->lock = lock;
     return SQLITE_OK;
+}
+
+/* The file shows nothing any more. */
+static void end_of_read(memory_file *f, mv_version *pin) {
+    f->left = mv_version_number(pin);
+    f->pin = NULL;
+    f->pages.version = 0;
+    forget_cells(f);
+    if (f->for_good) {
+        mv_version_release(pin);
+        return;
+    }
+    if (!f->rows_known && f->connection) { /* rows are held from within a transaction, so this is early enough */
+        const _Atomic int32_t *rows = mv_engine_rows_held(f->connection);
+        if (rows) mv_lease_rows(&f->lease, rows);
+        f->rows_known = rows != NULL;
+    }
+    if (f->pages.in_use == 0) mv_lease_put(&f->lease);
+    else let_go(f, mv_lease_leave(&f->lease), NULL);
 }
 
 static int file_unlock(sqlite3_file *base, int lock) {
@@ -526,15 +714,14 @@ static int file_unlock(sqlite3_file *base, int lock) {
     if (!f->db || lock >= f->lock) return SQLITE_OK;
     if (f->lock >= SQLITE_LOCK_RESERVED) {
         drop(f);
-        mv_write_unlock(f->db, f);
+        give_slot_up(f);
+        reuse_pages(f);
     }
     f->lock = lock;
     if (lock == SQLITE_LOCK_NONE) {
-        mv_write_unlock(f->db, f); /* taken beforehand, for a write that did not follow */
+        give_slot_up(f); /* taken beforehand, for a write that did not follow */
         note_shown(f);
-        mv_version *pin = f->pin;
-        f->pin = NULL;
-        let_go(f, pin, NULL);
+        end_of_read(f, f->pin);
     }
     return SQLITE_OK;
 }
@@ -546,18 +733,31 @@ static int file_check_reserved(sqlite3_file *base, int *reserved) {
 }
 
 static bool is(const char *a, const char *b) {
-    return a && sqlite3_stricmp(a, b) == 0;
+    return a && (strcmp(a, b) == 0 || sqlite3_stricmp(a, b) == 0); /* the pragma that comes with every transaction that writes is the first */
 }
 
-/* Whether SQLite has begun a transaction on the file. */
+/* Whether SQLite has begun a transaction on the file. Of another's SQLite that cannot be known: it may have. */
 static bool in_transaction(memory_file *f) {
     const char *schema;
-    for (int i = 0; f->connection && (schema = sqlite3_db_name(f->connection, i)) != NULL; i++) {
+    if (!f->connection) return true;
+    for (int i = 0; (schema = sqlite3_db_name(f->connection, i)) != NULL; i++) {
         sqlite3_file *file = NULL;
         sqlite3_file_control(f->connection, schema, SQLITE_FCNTL_FILE_POINTER, &file);
         if (file == &f->base) return sqlite3_txn_state(f->connection, schema) != SQLITE_TXN_NONE;
     }
     return false;
+}
+
+static const sqlite3_io_methods file_methods;
+
+/* Of all files of the connection: until its transaction ends it parses each page anew. */
+static void parse_anew(memory_file *f) {
+    const char *schema;
+    for (int i = 0; f->connection && (schema = sqlite3_db_name(f->connection, i)) != NULL; i++) {
+        sqlite3_file *file = NULL;
+        sqlite3_file_control(f->connection, schema, SQLITE_FCNTL_FILE_POINTER, &file);
+        if (file && file->pMethods == &file_methods) ((memory_file *)file)->pages.version = 0;
+    }
 }
 
 /* Pragmas that must not reach SQLite, or that tell us something. arg: answer or error, name, value or NULL. */
@@ -567,8 +767,16 @@ static int file_pragma(memory_file *f, char **arg) {
         if (f->txn && !in_transaction(f)) drop(f); /* what one that was rolled back, and kept its lock, has left. SQL can say the pragma, too */
         return SQLITE_OK;
     }
+    if (is(arg[1], "cell_size_check")) {
+        if (arg[2]) parse_anew(f);
+        forget_cells(f); /* it is on, whether the last page needed it or not */
+    }
+    if (arg[2] && (is(arg[1], "cache_size") || is(arg[1], "cache_spill"))) {
+        size_cache(f, false);
+        f->cache_chosen = true;
+    }
     if (is(arg[1], "locking_mode") && is(arg[2], "exclusive")) {
-        arg[0] = sqlite3_mprintf("normal");
+        arg[0] = f->host->mprintf("normal");
         return arg[0] ? SQLITE_OK : SQLITE_NOMEM;
     }
     return SQLITE_NOTFOUND;
@@ -577,7 +785,7 @@ static int file_pragma(memory_file *f, char **arg) {
 static int file_control(sqlite3_file *base, int op, void *arg) {
     memory_file *f = (memory_file *)base;
     if (op == SQLITE_FCNTL_VFSNAME) {
-        *(char **)arg = sqlite3_mprintf("%s", f->vfs->name);
+        *(char **)arg = f->host->mprintf("%s", f->vfs->name);
         return *(char **)arg ? SQLITE_OK : SQLITE_NOMEM;
     }
     if (!f->db) return SQLITE_NOTFOUND;
@@ -589,7 +797,11 @@ static int file_control(sqlite3_file *base, int op, void *arg) {
     case SQLITE_FCNTL_PRAGMA:
         return file_pragma(f, arg);
     case SQLITE_FCNTL_PDB:
-        f->connection = *(sqlite3 **)arg;
+        if (f->host == &own) f->connection = *(sqlite3 **)arg;
+        return SQLITE_OK;
+    case MV_FCNTL_ROWS_GONE:
+        mv_lease_rows(&f->lease, NULL);
+        f->rows_known = false;
         return SQLITE_OK;
     case SQLITE_FCNTL_LOCKSTATE:
         *(int *)arg = f->lock;
@@ -616,38 +828,21 @@ static int file_sector_size(sqlite3_file *base) {
 
 static int file_characteristics(sqlite3_file *base) {
     (void)base;
-    return SQLITE_IOCAP_SAFE_APPEND | SQLITE_IOCAP_SEQUENTIAL | SQLITE_IOCAP_POWERSAFE_OVERWRITE | SQLITE_IOCAP_SUBPAGE_READ;
+    return ATOMIC_PAGES | SQLITE_IOCAP_SAFE_APPEND | SQLITE_IOCAP_SEQUENTIAL | SQLITE_IOCAP_POWERSAFE_OVERWRITE | SQLITE_IOCAP_SUBPAGE_READ;
 }
 
 static int file_fetch(sqlite3_file *base, sqlite3_int64 offset, int n, void **page) {
     memory_file *f = (memory_file *)base;
     *page = NULL;
-    if (!f->db || (f->cookie_shift && offset <= COOKIE_AT)) return SQLITE_OK;
-    const void *found = page_at(f, offset, (size_t)n);
-    if (!found) return SQLITE_OK;
-    if (f->fetch_count == f->fetch_room) {
-        size_t room = f->fetch_room ? 2 * f->fetch_room : 16;
-        fetched *wide = sqlite3_realloc64(f->fetches, room * sizeof *wide);
-        if (!wide) return SQLITE_OK; /* it will be read instead */
-        f->fetches = wide;
-        f->fetch_room = room;
+    if (!f->db) return SQLITE_OK;
+    const void *found = f->cookie_shift && offset <= COOKIE_AT ? NULL : page_at(f, offset, (size_t)n);
+    if (!found) {
+        forget_cells(f);
+        return SQLITE_OK;
     }
-    f->fetches[f->fetch_count++] = (fetched){.offset = offset, .page = found};
+    if (!mv_pages_give(&f->pages, f->connection, offset, found)) return SQLITE_OK; /* it will be read instead */
+    look_at_cells(f, found, (size_t)n, offset);
     *page = (void *)found;
-    return SQLITE_OK;
-}
-
-static int file_unfetch(sqlite3_file *base, sqlite3_int64 offset, void *page) {
-    memory_file *f = (memory_file *)base;
-    (void)offset;
-    if (!page) return SQLITE_OK; /* to forget what is mapped and not in use: nothing is */
-    size_t i = f->fetch_count;
-    while (i > 0 && f->fetches[i - 1].page != page) i--; /* the latest are the first to go */
-    assert(i > 0);
-    if (i == 0) return SQLITE_OK;
-    kept *keeper = f->fetches[i - 1].keeper;
-    f->fetches[i - 1] = f->fetches[--f->fetch_count];
-    if (keeper) release_page(keeper);
     return SQLITE_OK;
 }
 
@@ -666,26 +861,31 @@ static const sqlite3_io_methods file_methods = {
     .xSectorSize = file_sector_size,
     .xDeviceCharacteristics = file_characteristics,
     .xFetch = file_fetch,
-    .xUnfetch = file_unfetch, /* no xShm*: what a write-ahead log is for, the store does */
+    .xUnfetch = mv_pages_unfetch, /* no xShm*: what a write-ahead log is for, the store does */
 };
 
 /* ---- vfs methods, in the order of sqlite3_vfs ------------------------------------------------------- */
 
 static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file, int flags, int *out_flags) {
-    mv_vfs *vfs = (mv_vfs *)base;
+    const face *self = (const face *)base;
+    mv_vfs *vfs = self->vfs;
     memory_file *f = (memory_file *)file;
     mv_result rc;
+    *f = (memory_file){.vfs = vfs, .host = self->host, .calm = CALM, .pages.release = release_page};
     if (flags & SQLITE_OPEN_WAL) return SQLITE_CANTOPEN;
-    *f = (memory_file){.vfs = vfs};
     if (!hold(vfs, flags & SQLITE_OPEN_MAIN_DB)) return SQLITE_CANTOPEN;
     if (flags & SQLITE_OPEN_MAIN_DB) {
         f->read_only = (flags & SQLITE_OPEN_READONLY) != 0;
         rc = mv_store_open(vfs->store, name, strlen(name), (flags & SQLITE_OPEN_CREATE) != 0, &f->db);
-        if (!rc && (sqlite3_uri_boolean(name, "nolock", 0) || sqlite3_uri_boolean(name, "immutable", 0))) {
+        if (!rc) mv_lease_open(&f->lease, f->db);
+        if (!rc && (self->host->uri_boolean(name, "nolock", 0) || self->host->uri_boolean(name, "immutable", 0))) {
             f->pin = mv_database_pin(f->db); /* no lock will tell when a transaction begins: one version for good */
             f->lock = SQLITE_LOCK_SHARED;
+            f->for_good = true;
+            reuse_pages(f);
         }
     } else {
+        f->super_journal = f->host != &own && (flags & SQLITE_OPEN_SUPER_JOURNAL);
         rc = mv_store_scratch(vfs->store, &f->txn);
     }
     if (rc) {
@@ -722,33 +922,37 @@ static int vfs_full_pathname(sqlite3_vfs *base, const char *name, int room, char
     return SQLITE_OK;
 }
 
+static sqlite3_vfs *system_of(sqlite3_vfs *base) {
+    return ((const face *)base)->host->system;
+}
+
 static void *vfs_dl_open(sqlite3_vfs *base, const char *name) {
-    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    sqlite3_vfs *system = system_of(base);
     return system->xDlOpen(system, name);
 }
 
 static void vfs_dl_error(sqlite3_vfs *base, int n, char *message) {
-    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    sqlite3_vfs *system = system_of(base);
     system->xDlError(system, n, message);
 }
 
 static void (*vfs_dl_sym(sqlite3_vfs *base, void *library, const char *symbol))(void) {
-    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    sqlite3_vfs *system = system_of(base);
     return system->xDlSym(system, library, symbol);
 }
 
 static void vfs_dl_close(sqlite3_vfs *base, void *library) {
-    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    sqlite3_vfs *system = system_of(base);
     system->xDlClose(system, library);
 }
 
 static int vfs_randomness(sqlite3_vfs *base, int n, char *out) {
-    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    sqlite3_vfs *system = system_of(base);
     return system->xRandomness(system, n, out);
 }
 
 static int vfs_current_time(sqlite3_vfs *base, double *out) {
-    sqlite3_vfs *system = ((mv_vfs *)base)->system;
+    sqlite3_vfs *system = system_of(base);
     return system->xCurrentTime(system, out);
 }
 
@@ -759,15 +963,19 @@ static int vfs_last_error(sqlite3_vfs *base, int n, char *out) {
 }
 
 static int vfs_current_time_int64(sqlite3_vfs *base, sqlite3_int64 *out) {
-    sqlite3_vfs *system = ((mv_vfs *)base)->system;
-    return system->xCurrentTimeInt64(system, out);
+    sqlite3_vfs *system = system_of(base);
+    if (system->iVersion >= 2 && system->xCurrentTimeInt64) return system->xCurrentTimeInt64(system, out);
+    double days;
+    int rc = system->xCurrentTime(system, &days);
+    *out = (sqlite3_int64)(days * MSEC_PER_DAY);
+    return rc;
 }
 
-static mv_vfs *new_vfs(void) {
-    mv_vfs *vfs = sqlite3_malloc(sizeof *vfs);
-    if (!vfs) return NULL;
-    *vfs = (mv_vfs){.system = sqlite3_vfs_find(NULL)};
-    vfs->base = (sqlite3_vfs){
+/* ---- registration: all under the registry's mutex but mv_* ------------------------------------------ */
+
+static void add_face(mv_vfs *vfs, face *made, const host *h) {
+    *made = (face){.vfs = vfs, .host = h, .next = vfs->faces};
+    made->base = (sqlite3_vfs){
         .iVersion = 2,
         .szOsFile = sizeof(memory_file),
         .mxPathname = MV_MAX_NAME + 16, /* SQLite wants room for "-journal" behind the name */
@@ -786,11 +994,48 @@ static mv_vfs *new_vfs(void) {
         .xGetLastError = vfs_last_error,
         .xCurrentTimeInt64 = vfs_current_time_int64,
     };
+    vfs->faces = made;
+}
+
+/* The vfs's face for a host. NULL: no memory. */
+static face *face_for(mv_vfs *vfs, const host *h) {
+    for (face *f = vfs->faces; f; f = f->next) {
+        if (f->host == h) return f;
+    }
+    face *made = sqlite3_malloc(sizeof *made);
+    if (made) add_face(vfs, made, h);
+    return made;
+}
+
+/* Makes the vfs known to a host. SQLITE_MISUSE: the host has another one of that name. */
+static int show(mv_vfs *vfs, const host *h) {
+    if (h->vfs_find(vfs->name)) return SQLITE_MISUSE;
+    face *f = face_for(vfs, h);
+    if (!f) return SQLITE_NOMEM;
+    int rc = h->vfs_register(&f->base, 0);
+    f->registered = rc == SQLITE_OK;
+    return rc;
+}
+
+/* From that host; NULL: from all. */
+static void hide(mv_vfs *vfs, const host *h) {
+    for (face *f = vfs->faces; f; f = f->next) {
+        if (!f->registered || (h && f->host != h)) continue;
+        f->host->vfs_unregister(&f->base);
+        f->registered = false;
+    }
+}
+
+static mv_vfs *new_vfs(void) {
+    mv_vfs *vfs = sqlite3_malloc(sizeof *vfs);
+    if (!vfs) return NULL;
+    *vfs = (mv_vfs){.store = NULL};
+    add_face(vfs, &vfs->first, &own);
     mv_mutex_init(&vfs->mutex);
     return vfs;
 }
 
-/* One that has rested, or a new one. Under the registry's mutex. */
+/* One that has rested, or a new one. */
 static mv_vfs *unused_vfs(void) {
     mv_vfs *vfs = retired.first;
     if (retired.count <= REST) return new_vfs();
@@ -799,31 +1044,98 @@ static mv_vfs *unused_vfs(void) {
     return vfs;
 }
 
+static void go_live(mv_vfs *vfs) {
+    vfs->registered = true;
+    vfs->live_previous = NULL;
+    vfs->live_next = live;
+    if (live) live->live_previous = vfs;
+    live = vfs;
+}
+
+static void end_live(mv_vfs *vfs) {
+    vfs->registered = false;
+    if (vfs->live_next) vfs->live_next->live_previous = vfs->live_previous;
+    if (vfs->live_previous) vfs->live_previous->live_next = vfs->live_next;
+    else live = vfs->live_next;
+}
+
 int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out) {
     int rc = sqlite3_initialize();
     if (rc) return rc;
     if (strlen(name) > MV_MAX_VFS_NAME) return SQLITE_MISUSE;
     sqlite3_mutex_enter(registry());
-    mv_vfs *vfs = NULL;
-    if (sqlite3_vfs_find(name)) rc = SQLITE_MISUSE;
-    else if (!(vfs = unused_vfs())) rc = SQLITE_NOMEM;
+    if (!own.system) own.system = sqlite3_vfs_find(NULL);
+    mv_vfs *vfs = unused_vfs();
+    if (!vfs) rc = SQLITE_NOMEM;
     if (!rc) {
         memcpy(vfs->name, name, strlen(name) + 1);
         vfs->store = store;
-        vfs->refs = 1;
-        vfs->registered = true;
         mv_store_hold(store);
-        sqlite3_vfs_register(&vfs->base, 0); /* cannot fail once SQLite is initialized */
-        *out = vfs;
+        vfs->refs = 1;
+        rc = show(vfs, &own);
+        for (const host *h = others; h && !rc; h = h->next) rc = h->ready && h->threadsafe ? show(vfs, h) : SQLITE_OK;
+        if (rc) hide(vfs, NULL);
+        else go_live(vfs);
     }
     sqlite3_mutex_leave(registry());
+    if (rc && vfs) release(vfs);
+    if (!rc) *out = vfs;
     return rc;
 }
 
 void mv_vfs_unregister(mv_vfs *vfs) {
     sqlite3_mutex_enter(registry());
-    sqlite3_vfs_unregister(&vfs->base);
-    vfs->registered = false;
+    hide(vfs, NULL);
+    end_live(vfs);
     sqlite3_mutex_leave(registry());
     release(vfs);
+}
+
+mv_store *mv_vfs_store(const char *name) {
+    mv_store *store = NULL;
+    sqlite3_mutex_enter(registry());
+    for (mv_vfs *vfs = live; vfs && !store; vfs = vfs->live_next) {
+        if (strcmp(vfs->name, name) == 0) store = vfs->store;
+    }
+    if (store) mv_store_hold(store);
+    sqlite3_mutex_leave(registry());
+    return store;
+}
+
+/* NULL: no memory. */
+static host *host_of(const sqlite3_api_routines *api) {
+    for (host *h = others; h; h = h->next) {
+        if (h->api == api) return h;
+    }
+    host *h = sqlite3_malloc(sizeof *h);
+    if (!h) return NULL;
+    *h = (host){
+        .vfs_register = api->vfs_register,
+        .vfs_unregister = api->vfs_unregister,
+        .vfs_find = api->vfs_find,
+        .mprintf = api->mprintf,
+        .uri_boolean = api->uri_boolean,
+        .api = api,
+        .threadsafe = api->xthreadsafe() != 0,
+        .system = api->vfs_find(NULL),
+        .next = others,
+    };
+    others = h;
+    return h;
+}
+
+int mv_vfs_add_host(const sqlite3_api_routines *api, char refused[MV_MAX_VFS_NAME + 1]) {
+    int rc = sqlite3_initialize();
+    if (rc) return rc;
+    sqlite3_mutex_enter(registry());
+    host *h = host_of(api);
+    if (!h) rc = SQLITE_NOMEM;
+    for (mv_vfs *vfs = live; h && !h->ready && vfs && !rc; vfs = vfs->live_next) {
+        rc = show(vfs, h);
+        if (rc) memcpy(refused, vfs->name, sizeof vfs->name);
+    }
+    for (mv_vfs *vfs = live; h && rc && vfs; vfs = vfs->live_next) hide(vfs, h);
+    if (!rc) h->ready = true;
+    sqlite3_mutex_leave(registry());
+    return rc;
 }

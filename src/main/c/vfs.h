@@ -1,7 +1,8 @@
 /*
  * A store as an SQLite VFS.
  *
- * Each mv_vfs is one sqlite3_vfs, registered under its own name, whose main database files are the databases of one store.
+ * Each mv_vfs is registered under its own name with every SQLite of this process that knows of this library (a host: our own,
+ * and those that loaded it as an extension), and its main database files are the databases of one store, for all hosts together.
  * Files of all other kinds (journals, temporary files, when someone asks for them) are private to their opener
  * and made of the same blocks; no name leads to them, since no journal here is ever hot: a transaction that was not
  * committed is dropped by the store.
@@ -15,17 +16,25 @@
 #include "store.h"
 
 typedef struct mv_vfs mv_vfs;
+struct sqlite3_api_routines;
 
 #define MV_MAX_NAME 1024 /* bytes of a database's name in UTF-8 */
 #define MV_MAX_VFS_NAME 64
 
-/* Registers the store under that name with the SQLite of this library. Holds the store. Returns an SQLite code:
- * SQLITE_MISUSE if the name is taken or too long, SQLITE_NOMEM. */
+/* Registers the store under that name with all hosts. Holds the store. Returns an SQLite code:
+ * SQLITE_MISUSE if the name is taken in one of them, or too long; SQLITE_NOMEM. */
 int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out);
 
 /* Takes the name back at once. Connections that are open go on, but for VACUUM and ATTACH, which look for the name; the store is held until the
  * last of them is closed. */
 void mv_vfs_unregister(mv_vfs *vfs);
+
+/* The store that is registered under that name, held for the caller; NULL: none is. Any thread. */
+mv_store *mv_vfs_store(const char *name);
+
+/* Another SQLite of this process gets all that is registered, now and later; that it has them already is no error. It must never be
+ * unloaded, and if it has no mutexes (so that one thread alone uses it) it gets no later ones. Returns an SQLite code: SQLITE_MISUSE if it has a VFS of a name that one of ours has, which is then set; SQLITE_NOMEM. */
+int mv_vfs_add_host(const struct sqlite3_api_routines *api, char refused[MV_MAX_VFS_NAME + 1]);
 
 /* The SQLite code (primary or extended) for a store's result. */
 int mv_sqlite_code(mv_result result);

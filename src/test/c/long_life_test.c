@@ -4,9 +4,10 @@
  *     long_life_test [COMMITS [FORKS]]
  */
 #include "check.h"
+#include "sql_util.h"
+#include "sqlite3.h"
 #include "store.h"
 #include "vfs.h"
-#include "sqlite3.h"
 
 #ifdef __SANITIZE_ADDRESS__ /* each takes six times as long */
 static int64_t commits = 100000, forks = 10000;
@@ -47,16 +48,6 @@ static sqlite3 *open_name(const char *name) {
     sqlite3 *db;
     REQUIRE_EQ(sqlite3_open_v2(name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "long-life"), SQLITE_OK);
     return db;
-}
-
-static void run(sqlite3 *db, const char *sql) {
-    REQUIRE_EQ(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-}
-
-static sqlite3_stmt *prepare(sqlite3 *db, const char *sql) {
-    sqlite3_stmt *stmt;
-    REQUIRE_EQ(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-    return stmt;
 }
 
 static int64_t number(sqlite3 *db, const char *sql) {
@@ -107,7 +98,7 @@ static void a_million_commits_beside_old_versions(void) {
     run(old, "BEGIN");
     CHECK_EQ(number(old, "SELECT sum(n) FROM t"), SUM);
     uint64_t seed = 1, most = 0;
-    int64_t live_then = 0;
+    int64_t live_then = 0, pages_then = 0;
     bool passing = false;
     for (int64_t i = 0; i < commits; i++) {
         sqlite3_bind_int64(update, 1, (sqlite3_int64)(check_random(&seed) % ROWS));
@@ -126,13 +117,16 @@ static void a_million_commits_beside_old_versions(void) {
         /* Each of the versions that are held, and the newest, reaches so much if they share nothing. Transactions leave nothing behind. */
         if (s.bytes > most) most = s.bytes;
         if (s.versions > 2u + passing) CHECK_EQ(s.versions, 2 + passing);
-        if (i == commits / 2 / 1000 * 1000) live_then = live;
+        if (i == commits / 2 / 1000 * 1000) {
+            live_then = live;
+            pages_then = number(writer, "PRAGMA page_count");
+        }
     }
     /* An index that is changed at random has leaves that are half empty, hence the 3/2. */
     printf("       %" PRId64 " commits: one version %" PRIu64 " KiB, three of them at most %" PRIu64 " KiB\n", commits, one >> 10, most >> 10);
     CHECK(most <= 3 * (one * 3 / 2));
     CHECK(most > one);
-    CHECK_EQ(live, live_then); /* nothing was allocated that stays */
+    CHECK(live <= live_then + 2 * (number(writer, "PRAGMA page_count") - pages_then)); /* nothing stays but new pages, in the writer's cache and at hand to the one that passes */
     CHECK_EQ(mv_store_check(store), stats().bytes);
     CHECK_EQ(number(old, "SELECT sum(n) FROM t"), SUM);
     CHECK_EQ(number(old, "SELECT count(*) FROM t INDEXED BY i WHERE n < 2000"), ROWS);

@@ -24,7 +24,7 @@
 #define NODE_BYTES 512
 #define FANOUT_BITS 6
 
-enum { DATABASES = 6, NAMES = 4, PINS = 8, LOADS = 2, LEVELS = 5 };
+enum { DATABASES = 6, NAMES = 4, PINS = 8, LOADS = 2, LEASES = 4, LEVELS = 5 };
 
 typedef struct database database;
 
@@ -80,6 +80,7 @@ struct database {
     bool named;
     int name;
     int handles;              /* that the test has; the name is another */
+    int leases;               /* of these, the handles of leases */
     content *newest;          /* NULL: it has neither handles nor a name */
     content *origin;          /* of a fork, while a content inherits from it */
     uint64_t inheriting;      /* contents that do */
@@ -89,6 +90,15 @@ struct database {
     edit edit;                /* of it; work is NULL once it is published */
     bool prepared;
 };
+
+/* Has a pin while it is in use or its rows are held: an idle one is nothing to the model. */
+typedef struct lease {
+    mv_lease lease;
+    database *d;              /* NULL: not open */
+    pin pin;
+    _Atomic int32_t rows[2];
+    bool in_use;
+} lease;
 
 typedef struct load {
     mv_load *load;
@@ -123,6 +133,7 @@ typedef struct model {
     content contents;         /* head of the list */
     database *dbs[DATABASES]; /* those with a name or a handle */
     pin pins[PINS];
+    lease leases[LEASES];
     load loads[LOADS];
     mv_txn *scratch;
     edit scratch_edit;
@@ -425,7 +436,8 @@ static bool edit_cut(model *m, edit *e, uint64_t blocks) {
 }
 
 static bool edit_reserve(model *m, edit *e) {
-    while (e->spares < e->work->height) {
+    uint32_t height = e->work->height, root = height ? id_at(e->work, height, 0) : 0;
+    while (e->spares < height - (root && m->objects[root].maker == e->maker)) {
         if (m->limit && m->bytes + NODE_BYTES > m->limit)
             return false;
         m->bytes += NODE_BYTES;
@@ -664,14 +676,20 @@ static void check_all(model *m) {
 
 /* ---- pins ------------------------------------------------------------------------------------------ */
 
-static void unpin(model *m, pin *p) {
+/* Without the reference. */
+static void clear_pin(model *m, pin *p) {
     if (!p->v)
         return;
     p->c->db->pins--;
     m->references--;
-    mv_version_release(p->v);
     p->v = NULL;
     content_unref(m, p->c);
+}
+
+static void unpin(model *m, pin *p) {
+    if (p->v)
+        mv_version_release(p->v);
+    clear_pin(m, p);
 }
 
 /* Takes over the reference to v. */
@@ -768,7 +786,7 @@ static void forget_unless_used(model *m, database *d) {
 }
 
 static void release_handle(model *m, database *d) {
-    if (d->handles == 0)
+    if (d->handles == d->leases)
         return;
     if (d->handles == 1 && !d->named)
         drop_txn(m, d);
@@ -952,21 +970,111 @@ static void cut_and_mend(model *m, database *d, int64_t size) {
     free(bytes);
 }
 
-/* Publishes. The transaction stays readable until it is dropped, at once if drop. */
+/* Of that database, and in use with its newest version; or NULL. */
+static lease *lease_of(model *m, const database *d) {
+    for (int i = 0; i < LEASES; i++)
+        if (m->leases[i].d == d && m->leases[i].in_use && m->leases[i].pin.c == d->newest)
+            return &m->leases[i];
+    return NULL;
+}
+
+/* Publishes. The transaction stays readable until it is dropped, at once if drop; else a lease's version is from then on the new one. */
 static void publish_txn(model *m, database *d, bool drop) {
-    content *c = d->edit.work;
+    content *c = d->edit.work, *before = d->newest;
+    lease *l = drop ? NULL : lease_of(m, d);
+    mv_lease of_our_own;
     m->bytes -= (uint64_t)d->edit.spares * NODE_BYTES;
     d->edit.spares = 0;
-    mv_version *v = drop ? mv_txn_commit(d->txn) : mv_txn_publish(d->txn);
-    REQUIRE(v);
+    mv_version *v = NULL, *base = d->base.v, *old = NULL;
+    if (drop) {
+        v = commit_txn(d->db, d->txn);
+    } else if (l) {
+        old = mv_txn_publish(d->txn, &l->lease);
+    } else {
+        mv_lease_open(&of_our_own, d->db);
+        CHECK(mv_lease_take(&of_our_own) == base);
+        old = mv_txn_publish(d->txn, &of_our_own);
+        v = mv_version_hold(mv_lease_leave(&of_our_own));
+        mv_lease_return(v);
+        mv_lease_close(&of_our_own);
+    }
+    CHECK(!old || old == before->version);
     d->edit.work = NULL;
     content_publish(m, c, d, d->edit.maker, false);
-    CHECK(v == c->version);
-    mv_version_release(v);
+    if (v)
+        mv_version_release(v);
+    if (l) {
+        mv_lease_return(old);
+        clear_pin(m, &l->pin);
+        set_pin(m, &l->pin, l->lease.version, c);
+    } else {
+        CHECK(v == c->version);
+        if (old)
+            mv_lease_return(old);
+    }
     if (!drop)
         return;
     edit_drop(m, &d->edit);
     end_txn(m, d);
+}
+
+/* ---- leases ----------------------------------------------------------------------------------------- */
+
+static void put_lease(model *m, lease *l, bool rows) {
+    atomic_fetch_add(&l->rows[1], rows && !l->rows[0]);
+    atomic_store(&l->rows[0], rows);
+    l->in_use = false;
+    mv_lease_put(&l->lease);
+    if (!rows)
+        clear_pin(m, &l->pin);
+}
+
+static void close_lease(model *m, lease *l) {
+    database *d = l->d;
+    if (l->in_use)
+        put_lease(m, l, false);
+    clear_pin(m, &l->pin);
+    mv_lease_close(&l->lease);
+    l->d = NULL;
+    d->leases--;
+    release_handle(m, d);
+}
+
+static void use_lease(model *m, lease *l, uint32_t how) {
+    if (!l->d) {
+        if (!(l->d = some_database(m)))
+            return;
+        l->d->handles++;
+        l->d->leases++;
+        mv_database_hold(l->d->db);
+        mv_lease_open(&l->lease, l->d->db);
+        atomic_store(&l->rows[0], 0);
+        mv_lease_rows(&l->lease, l->rows);
+    } else if (l->in_use && how % 8 == 0) { /* an SQLite that still points into its pages */
+        l->in_use = false;
+        mv_lease_return(mv_lease_leave(&l->lease));
+        clear_pin(m, &l->pin);
+        atomic_store(&l->rows[0], 0);
+    } else if (l->in_use) {
+        put_lease(m, l, how % 2);
+    } else if (l->pin.v && how % 4 == 0) { /* held no more */
+        atomic_store(&l->rows[0], 0);
+        clear_pin(m, &l->pin);
+    } else if (l->pin.v && how % 4 == 1) { /* and the connection says so */
+        mv_lease_rows(&l->lease, NULL);
+        clear_pin(m, &l->pin);
+        atomic_store(&l->rows[0], 0);
+        mv_lease_rows(&l->lease, l->rows);
+    } else if (how % 8 == 2) {
+        close_lease(m, l);
+    } else {
+        mv_version *v = mv_lease_take(&l->lease);
+        l->in_use = true;
+        if (l->pin.v)
+            CHECK(v == l->pin.c->version);
+        else
+            set_pin(m, &l->pin, v, l->d->newest);
+    }
 }
 
 /* What must be refused. */
@@ -1288,7 +1396,7 @@ static void step_on(model *m, database *d, uint32_t op) {
 }
 
 static void step(model *m) {
-    uint32_t op = next_byte(m) % 52;
+    uint32_t op = next_byte(m) % 62;
     load *l;
     pin *p, *q;
     if (op < 24) {
@@ -1368,25 +1476,31 @@ static void step(model *m) {
             m->holds++;
         }
         break;
-    default:
+    case 51:
         if (next_byte(m) % 16 == 0)
             close_store(m);
+        break;
+    default:
+        use_lease(m, &m->leases[name], next_byte(m));
     }
 }
 
 /* Takes one thing away that is still there. False: nothing is. */
 static bool take_down(model *m, uint64_t *seed) {
-    enum { ALL = DATABASES + PINS + LOADS + 1 };
+    enum { ALL = DATABASES + PINS + LOADS + LEASES + 1 };
     uint64_t at = check_random(seed), how = check_random(seed);
     for (uint64_t i = 0; i < ALL; i++) {
         uint64_t which = (at + i) % ALL;
         database *d = which < DATABASES ? m->dbs[which] : NULL;
         pin *p = which >= DATABASES && which < DATABASES + PINS ? &m->pins[which - DATABASES] : NULL;
-        load *l = which >= DATABASES + PINS && which < ALL - 1 ? &m->loads[which - DATABASES - PINS] : NULL;
+        load *l = which >= DATABASES + PINS && which < ALL - 1 - LEASES ? &m->loads[which - DATABASES - PINS] : NULL;
+        lease *lent = which >= ALL - 1 - LEASES && which < ALL - 1 ? &m->leases[which - (ALL - 1 - LEASES)] : NULL;
         if (d && d->named && (how % 2 || d->handles == 0))
             delete_database(m, d->name);
-        else if (d)
+        else if (d && d->handles > d->leases)
             release_handle(m, d);
+        else if (lent && lent->d)
+            close_lease(m, lent);
         else if (p && p->v)
             unpin(m, p);
         else if (l && l->load)

@@ -72,6 +72,7 @@ static void *counted_realloc(void *p, int n) {
 }
 
 #ifdef __linux__ /* elsewhere slabs are not refused, only not counted */
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -85,6 +86,24 @@ __attribute__((visibility("hidden"))) void *mmap(void *at, size_t n, int protect
 #endif
     if (p != MAP_FAILED) memory.mapped += (int64_t)n;
     return p;
+}
+
+static struct {
+    bool refused;
+    int small, huge; /* slabs that were to be of such pages */
+} advice;
+
+__attribute__((visibility("hidden"))) int madvise(void *at, size_t n, int what) {
+    if (what == MADV_HUGEPAGE || what == MADV_NOHUGEPAGE) {
+        CHECK_EQ(n, MV_SLAB);
+        CHECK_EQ((uintptr_t)at % MV_SLAB, 0);
+        *(what == MADV_HUGEPAGE ? &advice.huge : &advice.small) += 1;
+        if (advice.refused) {
+            errno = EINVAL; /* a kernel without huge pages */
+            return -1;
+        }
+    }
+    return (int)syscall(SYS_madvise, at, n, what);
 }
 
 __attribute__((visibility("hidden"))) int munmap(void *at, size_t n) {
@@ -965,7 +984,13 @@ static void change_starved(uint32_t block, int64_t blocks, uint64_t seed) {
         if (round == 3) {
             mv_txn_drop(txn);
         } else {
-            mv_version_release(mv_txn_commit(txn));
+            mv_lease lease;
+            mv_lease_open(&lease, db);
+            mv_lease_take(&lease);
+            mv_lease_return(mv_txn_publish(txn, &lease));
+            mv_txn_drop(txn);
+            mv_lease_put(&lease);
+            mv_lease_close(&lease);
             model swap = stored;
             stored = now;
             now = swap;
@@ -1223,6 +1248,147 @@ static void rollback_needs_no_memory(void) {
                 for (int i = 0; i < 4; i++) rollback_without_memory(sizes[size].page, sizes[size].block, modes[mode], i & 1, how, i >> 1);
 }
 
+/* ---- loads of many slabs ----------------------------------------------------------------------------- */
+
+#ifdef __linux__
+
+static void fill_page(uint8_t *page, uint32_t size, uint64_t number) {
+    uint64_t seed = number + 1;
+    for (uint32_t i = 0; i < size; i += 8) {
+        seed = seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+        memcpy(page + i, &seed, 8);
+    }
+    if (number > 0) return;
+    memcpy(page, "SQLite format 3", 16);
+    page[16] = (uint8_t)(size >> 8);
+    page[17] = (uint8_t)(size >> 16);
+    page[18] = page[19] = 1;
+    memset(page + 24, 0, 8); /* no number of pages: the length counts */
+}
+
+/* A database of that many pages, in parts of odd lengths. */
+static mv_result load_pages(mv_store *store, uint32_t size, uint64_t pages) {
+    static uint8_t page[65536];
+    mv_load *load;
+    mv_result rc = mv_load_begin(store, "a", 1, &load);
+    bool begun = rc == MV_OK;
+    for (uint64_t i = 0; i < pages && !rc; i++) {
+        fill_page(page, size, i);
+        uint32_t part = 1 + (uint32_t)(i * 37 % size);
+        rc = mv_load_write(load, page, part);
+        if (!rc) rc = mv_load_write(load, page + part, size - part);
+    }
+    if (!rc) rc = mv_load_finish(load);
+    if (!rc) rc = mv_store_publish(store, "a", 1, load, 0);
+    if (rc && begun) mv_load_drop(load);
+    return rc;
+}
+
+static void check_pages(mv_store *store, uint32_t size, uint64_t pages) {
+    static uint8_t want[65536], page[65536];
+    mv_database *db;
+    REQUIRE_EQ(mv_store_open(store, "a", 1, false, &db), MV_OK);
+    mv_version *v = mv_database_pin(db);
+    mv_database_release(db);
+    CHECK_EQ(mv_version_size(v), (int64_t)(pages * size));
+    uint64_t differ = 0;
+    for (uint64_t i = 0; i < pages; i++) {
+        fill_page(want, size, i);
+        REQUIRE_EQ(mv_version_read(v, page, size, (int64_t)(i * size)), size);
+        differ += memcmp(page, want, size) != 0;
+    }
+    CHECK_EQ(differ, 0);
+    mv_version_release(v);
+    mv_stats stats;
+    mv_store_stats(store, &stats);
+    CHECK_EQ(stats.blocks, pages);
+    CHECK_EQ(mv_store_check(store), stats.bytes);
+}
+
+/* How many pages fill a slab. */
+static uint64_t pages_of_slab(uint32_t size) {
+    mv_arena arena;
+    mv_list all = {0};
+    uint64_t pages = 0;
+    mv_arena_init(&arena, 0);
+    for (int64_t before = memory.mapped; memory.mapped <= before + (int64_t)MV_SLAB; pages++) {
+        void *block;
+        REQUIRE_EQ(mv_arena_new(&arena, mv_block_class(mv_shift_for(size)), &block), MV_OK);
+        mv_list_push(&all, block);
+    }
+    mv_arena_free(&arena, all);
+    mv_arena_destroy(&arena);
+    return pages - 1;
+}
+
+/* Around the ends of slabs, with huge pages and where the system has none. */
+static void loads_of_several_slabs(void) {
+    static const uint32_t page_sizes[] = {512, 4096, 65536};
+    for (int i = 0; i < 3; i++)
+        for (int refused = 0; refused < 2; refused++) {
+            uint32_t size = page_sizes[i];
+            uint64_t full = pages_of_slab(size);
+            for (int slabs = 1; slabs <= 3; slabs++)
+                for (int more = -1; more <= 1; more++) {
+                    uint64_t pages = full * (uint64_t)slabs + (uint64_t)more;
+                    check_context("page size %u, %d slabs %+d pages, huge pages %s", (unsigned)size, slabs, more, refused ? "refused" : "granted");
+                    int64_t live = memory.live, mapped = memory.mapped;
+                    mv_store *store = mv_store_new(0, 0);
+                    REQUIRE(store);
+                    advice.refused = refused;
+                    advice.small = advice.huge = 0;
+                    REQUIRE_EQ(load_pages(store, size, pages), MV_OK);
+                    CHECK_EQ(advice.small, 2); /* the first of blocks and that of nodes */
+                    CHECK_EQ(advice.huge, (memory.mapped - mapped) / (int64_t)MV_SLAB - 2);
+                    CHECK_EQ(advice.huge >= slabs - 1 + (more > 0), true);
+                    check_pages(store, size, pages);
+                    REQUIRE_EQ(load_pages(store, size, pages), MV_OK); /* over the first */
+                    check_pages(store, size, pages);
+                    mv_store_close(store);
+                    mv_store_release(store);
+                    advice.refused = false;
+                    CHECK_EQ(memory.live, live);
+                    CHECK_EQ(memory.mapped, mapped);
+                }
+        }
+    check_context("%s", "");
+}
+
+/* The system has no more slabs half-way: all that were taken go back, and the old content stays. */
+static void loads_that_run_out_of_slabs(void) {
+    enum { OLD = 3, SLABS = 6 };
+    static const uint32_t page_sizes[] = {512, 4096, 65536};
+    for (int i = 0; i < 3; i++) {
+        uint32_t size = page_sizes[i];
+        uint64_t pages = pages_of_slab(size) * SLABS;
+        int64_t live = memory.live, mapped = memory.mapped;
+        mv_store *store = mv_store_new(0, 0);
+        REQUIRE(store);
+        REQUIRE_EQ(load_pages(store, size, OLD), MV_OK);
+        int64_t old_live = memory.live, old_mapped = memory.mapped;
+        mv_result rc = MV_NOMEM;
+        for (int at = 1; rc; at++) {
+            check_context("page size %u, allocation %d", (unsigned)size, at);
+            refuse_from(ALL, at);
+            rc = load_pages(store, size, pages);
+            int64_t refused = refuse_no_more();
+            CHECK_EQ(rc, refused ? MV_NOMEM : MV_OK);
+            check_pages(store, size, rc ? OLD : pages);
+            if (rc) {
+                CHECK_EQ(memory.live, old_live);
+                CHECK_EQ(memory.mapped <= old_mapped + (int64_t)MV_SLAB, true); /* one that is empty is kept */
+            }
+        }
+        mv_store_close(store);
+        mv_store_release(store);
+        CHECK_EQ(memory.live, live);
+        CHECK_EQ(memory.mapped, mapped);
+    }
+    check_context("%s", "");
+}
+
+#endif
+
 static void every_allocation(void) {
     every = true;
     transactions();
@@ -1256,6 +1422,10 @@ int main(int argc, char **argv) {
     RUN(cursors);
     RUN(versions);
     RUN(rollback_needs_no_memory);
+#ifdef __linux__
+    RUN(loads_of_several_slabs);
+    RUN(loads_that_run_out_of_slabs);
+#endif
     RUN_ON_DEMAND(every_allocation);
     return check_end();
 }

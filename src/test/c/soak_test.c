@@ -881,7 +881,7 @@ static void everybody_at_once(void) {
 
 int main(int argc, char **argv) {
     struct timespec now;
-    timespec_get(&now, TIME_UTC);
+    clock_gettime(CLOCK_REALTIME, &now);
     base_seed = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
     if (argc > 1) seconds = atoi(argv[1]);
     if (argc > 2) base_seed = strtoull(argv[2], NULL, 10);

@@ -39,7 +39,7 @@ static writing begin(mv_database *db) {
 /* Returns a pin on what was committed. */
 static mv_version *commit_pinned(writing *w) {
     REQUIRE_EQ(mv_txn_prepare(w->txn), MV_OK);
-    mv_version *v = mv_txn_commit(w->txn);
+    mv_version *v = commit_txn(w->db, w->txn);
     REQUIRE(v);
     mv_version_release(w->base);
     mv_write_unlock(w->db, &test_owner);
@@ -675,7 +675,7 @@ static void a_transaction_is_seen_when_it_commits_and_never_if_dropped(void) {
     write_stamp(&w, 70, 1000, 0);
     CHECK_EQ(mv_txn_prepare(w.txn), MV_OK);
     CHECK_EQ(mv_txn_truncate(w.txn, 999), MV_OK);
-    mv_version *v = mv_txn_commit(w.txn);
+    mv_version *v = commit_txn(db, w.txn);
     mv_version_release(w.base);
     mv_write_unlock(db, &test_owner);
     CHECK_EQ(mv_version_size(v), 999);
@@ -1849,7 +1849,7 @@ static void crowd_write(crowd *c, mv_database *db, const void *owner, uint64_t *
     } else {
         CHECK_EQ(mv_txn_prepare(txn), MV_OK);
         CHECK_EQ(mv_txn_truncate(txn, n), MV_OK);
-        mv_version *v = mv_txn_commit(txn);
+        mv_version *v = commit_txn(db, txn);
         crowd_check(v);
         mv_version_release(v);
     }
@@ -1993,7 +1993,7 @@ static void *names_body(void *arg) {
                 REQUIRE_EQ(mv_txn_begin(db, base, &txn), MV_OK);
                 CHECK_EQ(mv_txn_write(txn, name, 1, (int64_t)(check_random(&seed) % 4000)), MV_OK);
                 CHECK_EQ(mv_txn_prepare(txn), MV_OK);
-                mv_version_release(mv_txn_commit(txn));
+                mv_version_release(commit_txn(db, txn));
                 mv_version_release(base);
                 mv_write_unlock(db, &seed);
             }
@@ -2012,6 +2012,301 @@ static void names_come_and_go_in_many_threads(void) {
         pthread_join(threads[i], NULL);
     check_store(store);
     end_store(store);
+}
+
+/* ---- leases ----------------------------------------------------------------------------------------- */
+
+enum { LEASE_BLOCKS = 70, LEASE_BLOCK = 512, LEASE_NODES = 3 }; /* two levels: a root and two nodes */
+
+/* Makes a version of which each block begins with the same number, by a lease, or by a pin if there is none. */
+static void lease_write(mv_database *db, mv_lease *lease, const void *owner, uint64_t number) {
+    while (mv_write_lock(db, owner) != MV_OK) mv_yield();
+    mv_version *base = lease ? mv_lease_take(lease) : mv_database_pin(db), *v;
+    mv_txn *txn;
+    REQUIRE_EQ(mv_txn_begin(db, base, &txn), MV_OK);
+    for (int i = 0; i < LEASE_BLOCKS; i++) {
+        uint8_t block[LEASE_BLOCK];
+        fill(block, sizeof block, number * 1000 + (uint64_t)i);
+        memcpy(block, &number, sizeof number);
+        CHECK_EQ(mv_txn_write(txn, block, sizeof block, i * LEASE_BLOCK), MV_OK);
+    }
+    CHECK_EQ(mv_txn_prepare(txn), MV_OK);
+    if (lease) {
+        v = mv_txn_publish(txn, lease);
+        CHECK(v == base);
+        mv_lease_return(v);
+        mv_txn_drop(txn);
+        mv_lease_put(lease);
+    } else {
+        v = commit_txn(db, txn);
+        mv_version_release(v);
+        mv_version_release(base);
+    }
+    mv_write_unlock(db, owner);
+}
+
+/* The number that all its blocks begin with. */
+static uint64_t lease_number(const mv_version *v) {
+    uint64_t first = 0, number = 0;
+    CHECK_EQ(mv_version_read(v, &first, sizeof first, 0), sizeof first);
+    for (int i = 1; i < LEASE_BLOCKS; i++) {
+        const void *block = mv_version_fetch(v, i * LEASE_BLOCK, sizeof number);
+        REQUIRE(block);
+        memcpy(&number, block, sizeof number);
+        if (!CHECK_EQ(number, first)) break;
+    }
+    return first;
+}
+
+static void an_idle_lease_keeps_nothing_old(void) {
+    const uint64_t one = LEASE_BLOCKS * LEASE_BLOCK + LEASE_NODES * 512;
+    mv_store *store = new_store(LEASE_BLOCK, 0);
+    mv_database *db = open_name(store, "a");
+    mv_lease reader, writer;
+    _Atomic int32_t rows[2] = {0};
+    mv_lease_open(&reader, db);
+    mv_lease_open(&writer, db);
+    mv_lease_rows(&reader, rows);
+    uint64_t number = 0;
+    for (int i = 0; i < 4; i++) {
+        lease_write(db, i % 2 ? &writer : NULL, &writer, ++number);
+        mv_version *v = mv_lease_take(&reader);
+        CHECK_EQ(lease_number(v), number);
+        CHECK_EQ(stats_of(store).pins, 1);
+        lease_write(db, i % 2 ? &writer : NULL, &writer, ++number);
+        CHECK_EQ(lease_number(v), number - 1);
+        CHECK_EQ(mv_store_check(store), 2 * one);
+        mv_lease_put(&reader); /* it is old already */
+        CHECK_EQ(mv_store_check(store), one);
+        CHECK_EQ(stats_of(store).pins, 0);
+        v = mv_lease_take(&reader);
+        CHECK_EQ(lease_number(v), number);
+        mv_lease_put(&reader);
+        lease_write(db, i % 2 ? &writer : NULL, &writer, ++number); /* takes it back */
+        CHECK_EQ(mv_store_check(store), one); /* which does not take it back itself, as a count of statistics does */
+        CHECK_EQ(stats_of(store).versions, 1);
+    }
+    /* Idle or in use, it is of a name that is deleted, too. */
+    mv_lease_take(&reader);
+    CHECK_EQ(delete_name(store, "a"), MV_OK);
+    lease_write(db, &writer, &writer, ++number);
+    CHECK_EQ(mv_store_check(store), 2 * one);
+    mv_lease_put(&reader);
+    CHECK_EQ(mv_store_check(store), one);
+    mv_lease_close(&reader);
+    mv_lease_close(&writer);
+    mv_database_release(db);
+    end_store(store);
+}
+
+static void held_rows_keep_their_version(void) {
+    const uint64_t one = LEASE_BLOCKS * LEASE_BLOCK + LEASE_NODES * 512;
+    mv_store *store = new_store(LEASE_BLOCK, 0);
+    mv_database *db = open_name(store, "a");
+    mv_lease reader;
+    _Atomic int32_t rows[2] = {0};
+    mv_lease_open(&reader, db);
+    mv_lease_rows(&reader, rows);
+    uint64_t number = 0;
+    for (int how = 0; how < 6; how++) {
+        check_context("taken back in way %d", how);
+        lease_write(db, NULL, &reader, ++number);
+        mv_version *v = mv_lease_take(&reader);
+        atomic_store(&rows[0], 2);
+        mv_lease_put(&reader);
+        CHECK_EQ(stats_of(store).pins, 1);
+        lease_write(db, NULL, &reader, ++number);
+        lease_write(db, NULL, &reader, ++number);
+        CHECK_EQ(mv_store_check(store), 2 * one);
+        CHECK_EQ(stats_of(store).versions, 2);
+        CHECK(mv_lease_take(&reader) == v);
+        CHECK_EQ(lease_number(v), number - 2);
+        atomic_store(&rows[0], 1);
+        mv_lease_put(&reader);
+        CHECK_EQ(stats_of(store).pins, 1);
+        atomic_store_explicit(&rows[0], 0, memory_order_relaxed); /* as if by Java */
+        CHECK_EQ(mv_store_check(store), 2 * one);
+        switch (how) {
+        case 0: /* the next publisher */
+            lease_write(db, NULL, &reader, ++number);
+            break;
+        case 1: /* the next transaction */
+            CHECK_EQ(lease_number(mv_lease_take(&reader)), number);
+            mv_lease_put(&reader);
+            break;
+        case 2:
+            mv_lease_close(&reader);
+            break;
+        case 3:
+            CHECK_EQ(stats_of(store).versions, 1);
+            break;
+        case 4:
+            CHECK_EQ(stats_of_database(db).versions, 1);
+            break;
+        case 5: /* the memory of the number goes */
+            mv_lease_rows(&reader, NULL);
+        }
+        CHECK_EQ(mv_store_check(store), one);
+        CHECK_EQ(stats_of(store).pins, 0);
+        if (how == 2) mv_lease_open(&reader, db);
+        mv_lease_rows(&reader, rows);
+    }
+    check_context("%s", "");
+    mv_lease_close(&reader);
+    mv_database_release(db);
+    end_store(store);
+}
+
+/* What rows that are held no more still keep is in the way of no write. */
+static void what_was_held_makes_room(void) {
+    mv_store *store = new_store(LEASE_BLOCK, 2 * (LEASE_BLOCKS + LEASE_NODES + 1) * LEASE_BLOCK); /* two versions, and what a commit has in reserve */
+    mv_database *db = open_name(store, "a");
+    mv_lease reader;
+    _Atomic int32_t rows[2] = {0};
+    mv_lease_open(&reader, db);
+    mv_lease_rows(&reader, rows);
+    lease_write(db, NULL, &reader, 1);
+    mv_lease_take(&reader);
+    atomic_store(&rows[0], 1);
+    mv_lease_put(&reader);
+    lease_write(db, NULL, &reader, 2);
+    atomic_store(&rows[0], 0);
+    mv_database *other = open_name(store, "b");
+    lease_write(other, NULL, &reader, 1); /* all the room that there is if that is taken back */
+    mv_database_release(other);
+    mv_lease_close(&reader);
+    mv_database_release(db);
+    end_store(store);
+}
+
+typedef struct lease_crowd {
+    mv_store *store;
+    mv_database *db;
+    atomic_ullong number;
+    bool hold;        /* rows now and then */
+    int rounds;
+    uint64_t seed;
+} lease_crowd;
+
+typedef struct lease_member {
+    lease_crowd *crowd;
+    int id;
+    mv_lease lease;
+    _Atomic int32_t *rows; /* freed before the lease is closed */
+} lease_member;
+
+static void lease_member_open(lease_member *me) {
+    me->rows = allocate(2 * sizeof *me->rows);
+    atomic_store(&me->rows[0], 0);
+    atomic_store(&me->rows[1], 0);
+    mv_lease_open(&me->lease, me->crowd->db);
+    mv_lease_rows(&me->lease, me->rows);
+}
+
+static void lease_member_close(lease_member *me) {
+    mv_lease_rows(&me->lease, NULL);
+    free((void *)me->rows);
+    mv_lease_close(&me->lease);
+}
+
+static void *lease_reader(void *arg) {
+    lease_member *me = arg;
+    lease_crowd *c = me->crowd;
+    uint64_t seed = c->seed + (uint64_t)me->id, last = 0;
+    bool held = false;
+    for (int i = 0; i < c->rounds; i++) {
+        uint64_t how = check_random(&seed);
+        mv_version *v = mv_lease_take(&me->lease);
+        uint64_t number = lease_number(v);
+        if (held) CHECK_EQ(number, last);
+        else CHECK(number >= last);
+        last = number;
+        if (how % 8 == 0) mv_yield();
+        if (how % 16 == 1) {
+            char name[16];
+            snprintf(name, sizeof name, "fork-%d", me->id);
+            CHECK_EQ(fork_to(c->store, v, name), MV_OK);
+            mv_database *fork = open_name(c->store, name);
+            lease_write(fork, NULL, me, number + 1000000);
+            CHECK_EQ(delete_name(c->store, name), MV_OK);
+            mv_database_release(fork);
+        }
+        held = c->hold && how / 16 % 4 == 0;
+        atomic_store_explicit(me->rows, held, memory_order_relaxed);
+        if (how / 64 % 32 == 0) {
+            mv_lease_return(mv_lease_leave(&me->lease));
+            held = false;
+            atomic_store_explicit(me->rows, 0, memory_order_relaxed);
+        } else {
+            mv_lease_put(&me->lease);
+        }
+        if (how / 2048 % 32 == 0) {
+            lease_member_close(me);
+            lease_member_open(me);
+            held = false;
+        } else if (held && how / 2048 % 4 == 1) {
+            mv_yield();
+            held = false;
+            atomic_store_explicit(me->rows, 0, memory_order_relaxed);
+        }
+    }
+    atomic_store_explicit(me->rows, 0, memory_order_relaxed);
+    return NULL;
+}
+
+static void *lease_committer(void *arg) {
+    lease_member *me = arg;
+    lease_crowd *c = me->crowd;
+    for (int i = 0; i < c->rounds; i++) {
+        while (mv_write_lock(c->db, me) != MV_OK) mv_yield();
+        lease_write(c->db, i % 3 && !c->hold ? &me->lease : NULL, me, atomic_fetch_add(&c->number, 1) + 1);
+        if (i % 16 == 0) stats_of_database(c->db);
+        if (i % 16 == 8) stats_of(c->store);
+    }
+    return NULL;
+}
+
+/* Many short rounds: what may go wrong does so when the last commit meets the last read. */
+static void leases_in_many_threads(bool hold, int crowds, int rounds) {
+    const uint64_t one = LEASE_BLOCKS * LEASE_BLOCK + LEASE_NODES * 512;
+    lease_crowd c = {.store = new_store(LEASE_BLOCK, 0), .hold = hold, .rounds = rounds};
+    c.db = open_name(c.store, "a");
+    enum { MEMBERS = 5 };
+    lease_member members[MEMBERS];
+    for (int i = 0; i < MEMBERS; i++) {
+        members[i] = (lease_member){.crowd = &c, .id = i};
+        lease_member_open(&members[i]);
+    }
+    lease_write(c.db, NULL, &c, atomic_fetch_add(&c.number, 1) + 1);
+    for (int crowd = 0; crowd < crowds; crowd++) {
+        c.seed = (uint64_t)crowd * MEMBERS + 1;
+        check_context("crowd %d", crowd);
+        pthread_t threads[MEMBERS];
+        for (int i = 0; i < MEMBERS; i++)
+            REQUIRE_EQ(pthread_create(&threads[i], NULL, i < 2 ? lease_committer : lease_reader, &members[i]), 0);
+        for (int i = 0; i < MEMBERS; i++)
+            pthread_join(threads[i], NULL);
+        if (!hold) CHECK_EQ(mv_store_check(c.store), one); /* the leases are idle still */
+        CHECK_EQ(stats_of(c.store).pins, 0);
+        CHECK_EQ(stats_of(c.store).bytes, one);
+        CHECK_EQ(stats_of(c.store).versions, 1);
+        check_store(c.store);
+    }
+    for (int i = 0; i < MEMBERS; i++)
+        lease_member_close(&members[i]);
+    check_context("%s", "");
+    mv_database_release(c.db);
+    end_store(c.store);
+}
+
+static void leases_of_readers_meet_commits(void) {
+    leases_in_many_threads(false, 300, 3);
+    leases_in_many_threads(false, 3, 500);
+}
+
+static void leases_with_held_rows_meet_commits(void) {
+    leases_in_many_threads(true, 100, 3);
+    leases_in_many_threads(true, 3, 500);
 }
 
 int main(int argc, char **argv) {
@@ -2058,5 +2353,10 @@ int main(int argc, char **argv) {
     RUN(publishing_waits_for_the_writer);
     RUN(each_version_is_whole_whoever_runs_beside);
     RUN(names_come_and_go_in_many_threads);
+    RUN(an_idle_lease_keeps_nothing_old);
+    RUN(held_rows_keep_their_version);
+    RUN(what_was_held_makes_room);
+    RUN(leases_of_readers_meet_commits);
+    RUN(leases_with_held_rows_meet_commits);
     return check_end();
 }

@@ -28,6 +28,19 @@ __attribute__((unused)) static mv_stats stats_of_database(mv_database *db) {
     return stats;
 }
 
+/* Commits a transaction on the newest version, and returns a pin on the one that it has made. */
+__attribute__((unused)) static mv_version *commit_txn(mv_database *db, mv_txn *txn) {
+    mv_lease lease;
+    mv_lease_open(&lease, db);
+    mv_lease_take(&lease);
+    mv_lease_return(mv_txn_publish(txn, &lease));
+    mv_txn_drop(txn);
+    mv_version *v = mv_version_hold(mv_lease_leave(&lease));
+    mv_lease_return(v);
+    mv_lease_close(&lease);
+    return v;
+}
+
 /* The store's own check, and what it says is reachable against what is in use. */
 __attribute__((unused)) static void check_store(mv_store *store) {
     uint64_t reachable = mv_store_check(store);

@@ -4,10 +4,14 @@
  *     vfs_test [WORD...]      the tests whose names hold a word; --list prints them
  */
 #include "check.h"
+#include "engine.h"
+#include "rows.h"
+#include "sql_util.h"
+#include "sqlite3.h"
 #include "store.h"
+#include "store_util.h"
 #include "sync.h"
 #include "vfs.h"
-#include "sqlite3.h"
 
 #include <pthread.h>
 
@@ -68,6 +72,12 @@ static int try_open(env *e, const char *name, int flags, sqlite3 **db) {
 static sqlite3 *open_on(env *e, const char *name) {
     sqlite3 *db;
     REQUIRE_EQ(try_open(e, name, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &db), SQLITE_OK);
+    return db;
+}
+
+static sqlite3 *open_guarded(env *e, const char *name) {
+    sqlite3 *db = open_on(e, name);
+    REQUIRE_EQ(mv_engine_guard(db), SQLITE_OK);
     return db;
 }
 
@@ -191,12 +201,6 @@ static void integrity(sqlite3 *db) {
     EXPECT_TEXT(db, "ok", "PRAGMA integrity_check");
 }
 
-static sqlite3_stmt *prepare(sqlite3 *db, const char *sql) {
-    sqlite3_stmt *stmt = NULL;
-    REQUIRE_EQ(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-    return stmt;
-}
-
 /* ---- opening and names ------------------------------------------------------------------------------ */
 
 static void a_database_is_found_again_by_its_name(void) {
@@ -285,7 +289,7 @@ static void vfs_names_are_unique_and_come_free(void) {
     env e = env_new(0, 0);
     mv_vfs *second = NULL;
     CHECK_EQ(mv_vfs_register(e.store, e.name, &second), SQLITE_MISUSE);
-    CHECK_EQ(mv_vfs_register(e.store, "unix", &second), SQLITE_MISUSE);
+    CHECK_EQ(mv_vfs_register(e.store, sqlite3_vfs_find(NULL)->zName, &second), SQLITE_MISUSE);
     sqlite3 *db = open_on(&e, "a");
     RUN_SQL(db, "CREATE TABLE t(x)");
     mv_vfs_unregister(e.vfs); /* the connection goes on */
@@ -788,6 +792,63 @@ static void cursors_over_large_blocks_keep_little(void) {
     env_end(&e);
 }
 
+static bool keeps(env *e, sqlite3 *db, int rows) {
+    uint64_t bytes = env_stats(e).bytes;
+    RUN_SQL(db, "BEGIN; UPDATE t SET b=randomblob(2000) WHERE a<=%d", rows); /* two rows a page */
+    bool kept = env_stats(e).bytes == bytes;
+    RUN_SQL(db, "ROLLBACK");
+    return kept;
+}
+
+static void a_transaction_keeps_what_it_changes_until_its_commit(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a"), *other = open_on(&e, "a");
+    RUN_SQL(db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE TABLE n(x); INSERT INTO n VALUES(0);"
+                "WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM c WHERE i<3000) INSERT INTO t SELECT i, zeroblob(2000) FROM c");
+    CHECK(keeps(&e, db, 1600)); /* 3.2 MB */
+    CHECK(!keeps(&e, db, 3000));
+    CHECK(keeps(&e, db, 1600)); /* after a rollback, too */
+    RUN_SQL(other, "UPDATE n SET x=x+1");
+    CHECK(!keeps(&e, db, 1600));
+    CHECK(keeps(&e, db, 700));
+    RUN_SQL(db, "CREATE TABLE u(x)"); /* reads the schema anew */
+    CHECK(!keeps(&e, db, 1600));
+    for (int i = 0; i < 2000; i++) RUN_SQL(db, "UPDATE n SET x=x+1"); /* and no other */
+    CHECK(keeps(&e, db, 1600));
+    RUN_SQL(other, "UPDATE n SET x=x+1");
+    CHECK(keeps(&e, db, 700));
+    RUN_SQL(db, "PRAGMA cache_size=-4000"); /* who says how much has that */
+    CHECK(keeps(&e, db, 1600));
+    RUN_SQL(db, "PRAGMA cache_size=60");
+    CHECK(!keeps(&e, db, 700));
+    close_db(db);
+    db = open_on(&e, "a");
+    CHECK(keeps(&e, db, 700));
+    RUN_SQL(other, "UPDATE n SET x=x+1");
+    CHECK(keeps(&e, db, 700));
+    RUN_SQL(db, "PRAGMA cache_spill=1000"); /* the cache has 4 MB again, and beyond it what was said */
+    CHECK(keeps(&e, db, 1900));
+    CHECK(!keeps(&e, db, 2300));
+    close_db(db);
+    close_db(other);
+    env_end(&e);
+}
+
+/* Another connection gives the database its page size after this one was told how many pages to keep. */
+static void a_transaction_keeps_no_more_when_pages_become_larger(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a"), *other = open_on(&e, "a");
+    RUN_SQL(db, "BEGIN IMMEDIATE; ROLLBACK");
+    RUN_SQL(other, "PRAGMA page_size=65536; CREATE TABLE t(a INTEGER PRIMARY KEY, b)");
+    uint64_t bytes = env_stats(&e).bytes;
+    RUN_SQL(db, "BEGIN; INSERT INTO t VALUES(1, zeroblob(4000000))"); /* twice as much as is kept, and 62 pages */
+    CHECK(env_stats(&e).bytes > bytes);
+    RUN_SQL(db, "COMMIT");
+    close_db(db);
+    close_db(other);
+    env_end(&e);
+}
+
 typedef struct interrupted {
     sqlite3 *db;
     atomic_bool done;
@@ -797,6 +858,140 @@ static void *interrupt_until_done(void *arg) {
     interrupted *job = arg;
     while (!atomic_load(&job->done)) sqlite3_interrupt(job->db);
     return NULL;
+}
+
+/* ---- pages in place --------------------------------------------------------------------------------- */
+
+static int fetches;
+static int (*fetch)(sqlite3_file *, sqlite3_int64, int, void **);
+
+static int counted_fetch(sqlite3_file *file, sqlite3_int64 offset, int n, void **page) {
+    fetches++;
+    return fetch(file, offset, n, page);
+}
+
+/* How often SQLite asks that database for a page while it runs that. */
+static int fetches_by(sqlite3 *db, const char *schema, const char *sql) {
+    static sqlite3_io_methods counting;
+    sqlite3_file *file;
+    REQUIRE_EQ(sqlite3_file_control(db, schema, SQLITE_FCNTL_FILE_POINTER, &file), SQLITE_OK);
+    const sqlite3_io_methods *methods = file->pMethods;
+    counting = *methods;
+    fetch = methods->xFetch;
+    counting.xFetch = counted_fetch;
+    file->pMethods = &counting;
+    fetches = 0;
+    RUN_SQL(db, "%s", sql);
+    file->pMethods = methods;
+    return fetches;
+}
+
+static int fetches_of(sqlite3 *db, const char *sql) {
+    return fetches_by(db, "main", sql);
+}
+
+static void a_page_is_asked_for_once_as_long_as_the_version_is_the_same(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a"), *other = open_on(&e, "a");
+    RUN_SQL(other, "CREATE TABLE t(a INTEGER PRIMARY KEY, b); CREATE TABLE n(x); INSERT INTO n VALUES(0);" FILL "INSERT INTO t SELECT i, zeroblob(100) FROM n", 20000);
+    const char *lookup = "SELECT b FROM t WHERE a=777", *twice = "SELECT * FROM t x JOIN t y ON y.a=x.a+1 WHERE x.a=777";
+    CHECK(fetches_of(db, lookup) >= 2);
+    CHECK_EQ(fetches_of(db, lookup), 0);
+    CHECK(fetches_of(db, twice) > 0); /* two cursors on the same pages at a time */
+    CHECK_EQ(fetches_of(db, lookup), 0);
+    CHECK(fetches_of(db, "SELECT count(y.b) FROM t x JOIN t y ON y.a=1+x.a*7919%5000 WHERE x.a<=5000") < 1000); /* not one for each row */
+    RUN_SQL(db, "BEGIN");
+    CHECK_EQ(fetches_of(db, lookup), 0);
+    RUN_SQL(other, "UPDATE n SET x=x+1");
+    CHECK_EQ(fetches_of(db, lookup), 0); /* it still sees that version */
+    RUN_SQL(db, "COMMIT");
+    CHECK(fetches_of(db, lookup) >= 2);
+    CHECK_EQ(fetches_of(db, lookup), 0);
+    RUN_SQL(db, "UPDATE n SET x=x+1");
+    CHECK(fetches_of(db, lookup) >= 2);
+    RUN_SQL(db, "BEGIN IMMEDIATE");
+    CHECK(fetches_of(db, lookup) > 0); /* as long as it may write */
+    RUN_SQL(db, "ROLLBACK");
+    CHECK_EQ(fetches_of(db, lookup), 0);
+    RUN_SQL(db, "ATTACH 'a' AS d");
+    CHECK(fetches_by(db, "d", "SELECT b FROM d.t WHERE a=777") >= 2);
+    CHECK_EQ(fetches_by(db, "d", "SELECT b FROM d.t WHERE a=777"), 0);
+    RUN_SQL(db, "PRAGMA cell_size_check=ON"); /* without hardening SQLite checks the pages each time */
+    for (int i = 0; i < 2; i++) {
+        CHECK(fetches_of(db, lookup) >= 2);
+        CHECK(fetches_by(db, "d", "SELECT b FROM d.t WHERE a=777") >= 2);
+    }
+    RUN_SQL(db, "PRAGMA cell_size_check=OFF");
+    RUN_SQL(db, "DETACH d");
+    fetches_of(db, lookup);
+    CHECK_EQ(fetches_of(db, lookup), 0);
+    RUN_SQL(db, "PRAGMA mmap_size=0");
+    CHECK_EQ(fetches_of(db, lookup), 0);
+    RUN_SQL(db, "PRAGMA mmap_size=1000000000");
+    fetches_of(db, lookup); /* SQLite has forgotten that it is to ask here first */
+    CHECK_EQ(fetches_of(db, lookup), 0);
+    fetches_of(db, "SELECT count(b) FROM t"); /* more pages than are kept */
+    fetches_of(db, lookup);
+    CHECK_EQ(fetches_of(db, lookup), 0);
+    close_db(db);
+    close_db(other);
+    env_end(&e);
+}
+
+/* Each transaction of the other writer changes all rows, and moves some: within one of ours all rows must be of the same. */
+static void pages_are_those_of_the_version_that_is_read(void) {
+    static const char *const queries[] = {
+        "SELECT g FROM t", "SELECT g FROM t ORDER BY p", "SELECT g FROM t WHERE k=1+abs(random()%900)", "SELECT y.g FROM t x JOIN t y ON y.k=x.k*31%900",
+        "SELECT g FROM t WHERE p>randomblob(1) ORDER BY p", "SELECT max(g) FROM t UNION ALL SELECT min(g) FROM t",
+    };
+    enum { QUERIES = sizeof queries / sizeof *queries, STEPS = 4000 };
+    static const struct { uint32_t page, block; } sizes[] = {{4096, 0}, {512, 0}, {512, 4096}, {4096, 512}, {1024, 0}};
+    for (uint64_t at = 0; at < sizeof sizes / sizeof *sizes; at++) {
+        env e = env_new(sizes[at].block, 0);
+        uint64_t seed = at + 1;
+        check_context("page %u, block %u, seed %d", sizes[at].page, sizes[at].block, (int)seed);
+        sqlite3 *db = open_on(&e, "a"), *other = open_on(&e, "a");
+        RUN_SQL(other, "PRAGMA page_size=%u; PRAGMA auto_vacuum=%d; CREATE TABLE t(k INTEGER PRIMARY KEY, g, p); CREATE INDEX i ON t(p, g); CREATE TABLE own(x);", sizes[at].page, at % 2);
+        RUN_SQL(other, FILL "INSERT INTO t SELECT i, 0, randomblob(abs(random()%%150)) FROM n", 900);
+        sqlite3_stmt *open[QUERIES];
+        for (int i = 0; i < QUERIES; i++) open[i] = prepare(db, queries[i]);
+        int64_t g = 0, seen = 0, rows = 0;
+        for (int step = 0; step < STEPS; step++) {
+            sqlite3_stmt *stmt = open[check_random(&seed) % QUERIES];
+            uint64_t what = check_random(&seed) % 40;
+            if (what == 0 && sqlite3_get_autocommit(other)) {
+                int rc = sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+                if (rc) continue; /* we write */
+                RUN_SQL(other, "DELETE FROM t WHERE k%%%d=0; INSERT OR REPLACE INTO t SELECT 1+abs(random()%%900), 0, randomblob(abs(random()%%150)) FROM t LIMIT 50", (int)(2 + check_random(&seed) % 20));
+                RUN_SQL(other, "UPDATE t SET g=%d; COMMIT", (int)++g);
+            } else if (what == 1) {
+                sqlite3_exec(db, sqlite3_get_autocommit(db) ? "BEGIN" : check_random(&seed) % 2 ? "COMMIT" : "ROLLBACK", NULL, NULL, NULL);
+            } else if (what == 2) {
+                sqlite3_exec(db, "INSERT INTO own VALUES(randomblob(700)); DELETE FROM own WHERE random()%3=0", NULL, NULL, NULL); /* busy if another came first */
+            } else if (what < 5) {
+                sqlite3_reset(stmt);
+            } else {
+                int read = sqlite3_txn_state(db, "main");
+                int rc = sqlite3_step(stmt);
+                if (rc == SQLITE_ROW && sqlite3_column_type(stmt, 0) != SQLITE_NULL) {
+                    if (read == SQLITE_TXN_NONE) seen = sqlite3_column_int64(stmt, 0);
+                    CHECK_EQ(sqlite3_column_int64(stmt, 0), seen);
+                    rows++;
+                } else if (rc != SQLITE_ROW && rc != SQLITE_DONE) {
+                    CHECK_EQ(sqlite3_reset(stmt) & 0xff, SQLITE_ABORT); /* ROLLBACK */
+                }
+                if (read == SQLITE_TXN_NONE && rc != SQLITE_ROW && sqlite3_txn_state(db, "main") != SQLITE_TXN_NONE) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); /* nothing was seen in it */
+            }
+            if (sqlite3_txn_state(db, "main") == SQLITE_TXN_WRITE && check_random(&seed) % 8 == 0) sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+        }
+        CHECK(g > 10 && rows > STEPS / 4);
+        for (int i = 0; i < QUERIES; i++) sqlite3_finalize(open[i]);
+        if (!sqlite3_get_autocommit(db)) RUN_SQL(db, "ROLLBACK");
+        integrity(db);
+        close_db(db);
+        close_db(other);
+        env_end(&e);
+    }
 }
 
 static void an_interrupt_ends_the_wait_for_a_writer(void) {
@@ -1162,6 +1357,104 @@ static void replace_by(env *e, const char *name, const char *sql) {
     sqlite3_free(bytes);
 }
 
+static void hold_rows(sqlite3 *db, int32_t n) {
+    _Atomic int32_t *rows = mv_engine_rows_held(db);
+    REQUIRE(rows);
+    if (!*rows && n)
+        ++rows[1];
+    atomic_store_explicit(rows, n, memory_order_relaxed);
+}
+
+/* Runs a query to its end as one whose rows are read ahead: the program is still on one of them. */
+static void read_ahead(sqlite3 *db, const char *sql) {
+    sqlite3_stmt *stmt = prepare(db, sql);
+    CHECK_EQ(sqlite3_step(stmt), SQLITE_ROW);
+    hold_rows(db, 1);
+    while (sqlite3_step(stmt) == SQLITE_ROW) continue;
+    sqlite3_finalize(stmt);
+}
+
+/* SQLite has ended the read transaction, but to the program it goes on: all that it could see if it did, it sees. */
+static void held_rows_keep_the_read_transaction(void) {
+    env e = env_new(0, 0);
+    sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+    REQUIRE_EQ(mv_engine_guard(a), SQLITE_OK);
+    RUN_SQL(b, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+    sqlite3 *other = open_on(&e, "other");
+    RUN_SQL(other, "CREATE TABLE u(y); INSERT INTO u VALUES(1)");
+    RUN_SQL(a, "ATTACH 'other' AS other");
+    sqlite3_busy_timeout(a, 60000);
+    uint64_t pins = env_stats(&e).pins;
+    CHECK_EQ(pins, 0);
+
+    read_ahead(a, "SELECT x FROM t, u");
+    CHECK_EQ(env_stats(&e).pins, 2);
+    RUN_SQL(b, "UPDATE t SET x=2");
+    RUN_SQL(other, "UPDATE u SET y=2");
+    CHECK_EQ(env_stats(&e).versions, 4);
+    EXPECT_TEXT(a, "1", "SELECT x FROM t");
+    EXPECT_TEXT(a, "1", "SELECT y FROM u");
+    int64_t from = mv_now_usec();
+    static const char *const writes[] = {"UPDATE t SET x=x+10", "BEGIN IMMEDIATE"};
+    for (int i = 0; i < 2; i++) { /* as Java does it */
+        mv_limits limits;
+        mv_engine_enter(a, &limits);
+        int rc = sqlite3_exec(a, writes[i], NULL, NULL, NULL);
+        CHECK_EQ(mv_engine_leave(a, &limits, rc & 0xff), SQLITE_BUSY_SNAPSHOT);
+        CHECK_EQ(sqlite3_extended_errcode(a), SQLITE_BUSY_SNAPSHOT);
+    }
+    RUN_SQL(b, "BEGIN IMMEDIATE");
+    EXPECT_CODE(a, SQLITE_BUSY, "UPDATE t SET x=x+10");
+    RUN_SQL(b, "COMMIT");
+    CHECK(mv_now_usec() - from < 30 * 1000000); /* it has not waited */
+    EXPECT_TEXT(a, "1", "SELECT x FROM t");
+    hold_rows(a, 0);
+    EXPECT_TEXT(a, "2", "SELECT x FROM t");
+    CHECK_EQ(env_stats(&e).pins, 0);
+    CHECK_EQ(env_stats(&e).versions, 2);
+    RUN_SQL(a, "UPDATE t SET x=x+10");
+
+    /* Its own commits are no news to it, and what it sees next. */
+    read_ahead(a, "SELECT x FROM t");
+    RUN_SQL(a, "UPDATE t SET x=x+10");
+    RUN_SQL(a, "UPDATE t SET x=x+10");
+    EXPECT_TEXT(a, "32", "SELECT x FROM t");
+    RUN_SQL(b, "UPDATE t SET x=3");
+    EXPECT_TEXT(a, "32", "SELECT x FROM t");
+    hold_rows(a, 0);
+    EXPECT_TEXT(a, "3", "SELECT x FROM t");
+
+    /* Other content, a name that is deleted, a file that is detached. */
+    read_ahead(a, "SELECT x FROM t, u");
+    replace_by(&e, "a", "CREATE TABLE t(x); INSERT INTO t VALUES(4)");
+    EXPECT_TEXT(a, "3", "SELECT x FROM t");
+    CHECK_EQ(mv_store_delete(e.store, "other", 5), MV_OK);
+    RUN_SQL(other, "UPDATE u SET y=5");
+    EXPECT_TEXT(a, "2", "SELECT y FROM u");
+    RUN_SQL(a, "DETACH other");
+    EXPECT_TEXT(a, "3", "SELECT x FROM t");
+    hold_rows(a, 0);
+    EXPECT_TEXT(a, "4", "SELECT x FROM t");
+
+    /* The connection goes while rows are held, at once or when its last statement does: the number goes first. */
+    for (int late = 0; late < 2; late++) {
+        read_ahead(a, "SELECT x FROM t");
+        sqlite3_stmt *last = late ? prepare(a, "SELECT x FROM t") : NULL;
+        CHECK_EQ(sqlite3_close_v2(a), SQLITE_OK);
+        RUN_SQL(b, "UPDATE t SET x=x+1");
+        if (last) CHECK_EQ(sqlite3_step(last), SQLITE_ROW);
+        RUN_SQL(b, "UPDATE t SET x=x+1");
+        sqlite3_finalize(last);
+        CHECK_EQ(env_stats(&e).pins, 0);
+        a = open_on(&e, "a");
+        REQUIRE_EQ(mv_engine_guard(a), SQLITE_OK);
+    }
+    close_db(a);
+    close_db(b);
+    close_db(other);
+    env_end(&e);
+}
+
 static void schema_cookies_at_the_end_of_their_range(void) {
     env e = env_new(0, 0);
     replace_by(&e, "a", "CREATE TABLE t(a, b); INSERT INTO t VALUES('a1', 'b1'); PRAGMA schema_version=-1");
@@ -1381,6 +1674,43 @@ static void a_full_store_has_room_again(void) {
 }
 
 /* Others take all that is left in the middle of a transaction, part of which SQLite has in its cache and part not. */
+/* The pager may have written the next change counter before the store was full. Another's commit then writes the same. */
+static void a_commit_that_was_refused_is_not_taken_for_that_of_another(void) {
+    const uint64_t limit = 1 << 20;
+    int refused = 0;
+    for (uint64_t room = 0; room < 16384; room += 512) {
+        check_context("room for %d bytes", (int)room);
+        env e = env_new(0, limit);
+        sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
+        RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
+        EXPECT_TEXT(b, "1", "SELECT x FROM t");
+        mv_txn *filler;
+        REQUIRE_EQ(mv_store_scratch(e.store, &filler), MV_OK);
+        for (int64_t i = 0; env_stats(&e).bytes + room < limit; i++) {
+            char block[512];
+            memset(block, 1, sizeof block);
+            REQUIRE_EQ(mv_txn_write(filler, block, sizeof block, i * 512), MV_OK);
+        }
+        int rc = sqlite3_exec(a, "UPDATE t SET x=2", NULL, NULL, NULL);
+        CHECK(rc == SQLITE_OK || (rc & 0xff) == SQLITE_FULL);
+        refused += rc != SQLITE_OK;
+        mv_txn_drop(filler);
+        if (room % 1024 == 0) EXPECT_TEXT(b, rc ? "1" : "2", "SELECT x FROM t");
+        RUN_SQL(b, "CREATE VIEW v AS SELECT 3 AS y"); /* a change of the first page, which is the one that is never read in place */
+        EXPECT_TEXT(a, "3", "SELECT y FROM v");
+        RUN_SQL(b, "UPDATE t SET x=3");
+        EXPECT_TEXT(a, "3", "SELECT x FROM t");
+        RUN_SQL(a, "UPDATE t SET x=x+1");
+        EXPECT_TEXT(b, "4", "SELECT x FROM t");
+        integrity(a);
+        close_db(a);
+        close_db(b);
+        env_end(&e);
+    }
+    check_context("%s", "");
+    CHECK(refused > 4 && refused < 32);
+}
+
 static void rollback_needs_no_memory(void) {
     for (int mode = 0; mode < MODES; mode++) {
         for (uint32_t block = 0; block <= 512; block += 512) {
@@ -1584,14 +1914,140 @@ static void sorts_and_temporary_tables(void) {
     env_end(&e);
 }
 
-/* ---- the lock page ------------------------------------------------------------------------------------- */
+/* ---- cell sizes: pages that are checked once ---------------------------------------------------------------- */
 
-static void put32(uint8_t *to, uint32_t value) {
-    to[0] = (uint8_t)(value >> 24);
-    to[1] = (uint8_t)(value >> 16);
-    to[2] = (uint8_t)(value >> 8);
-    to[3] = (uint8_t)value;
+static uint8_t *page_of(uint8_t *file, uint32_t number) {
+    return file + (size_t)(number - 1) * 4096;
 }
+
+static uint32_t root_of(sqlite3 *db, const char *table) {
+    int rc;
+    char *sql = sqlite3_mprintf("SELECT rootpage FROM sqlite_schema WHERE name = %Q", table), *text = query(db, sql, &rc);
+    uint32_t root = (uint32_t)atoi(text);
+    sqlite3_free(sql);
+    sqlite3_free(text);
+    REQUIRE(root > 1);
+    return root;
+}
+
+/*
+ * A page is the freelist's trunk, and a leaf of a table. What is inserted leaves it in the pager's cache; SQLite comes to it as a leaf
+ * without asking for it again, and has been given good pages in between.
+ */
+static void a_page_is_checked_in_each_role(void) {
+    env e = env_new(4096, 0);
+    sqlite3 *db = open_on(&e, "t");
+    RUN_SQL(db, "CREATE TABLE t(a); CREATE TABLE big(a); CREATE TABLE good(a); CREATE TABLE other(a);"
+                "WITH r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 200) INSERT INTO t SELECT printf('%%200d', i) FROM r;"
+                "INSERT INTO good VALUES (1); INSERT INTO big VALUES (zeroblob(40000))");
+    uint32_t root = root_of(db, "t"), big = root_of(db, "big");
+    close_db(db);
+    size_t n;
+    uint8_t *file = stored_bytes(&e, "t", &n), *page = page_of(file, root);
+    REQUIRE_EQ(page[0], 5);
+    const uint8_t *child = page + (page[12] << 8 | page[13]); /* of its first cell: the leaf with rows 1 and 2 */
+    uint8_t *leaf = page_of(file, (uint32_t)(child[2] << 8 | child[3])), second[2] = {leaf[10], leaf[11]};
+    REQUIRE_EQ(leaf[0], 13);
+    memcpy(leaf + 3, (uint8_t[]){1, 0, 0, 0, 4}, 5); /* 256 cells; as a trunk it leads to 4 pages, */
+    const uint8_t *free_page = page_of(file, big) + 4092;
+    for (int i = 0; i < 4; i++) {
+        memcpy(leaf + 8 + 4 * i, free_page, 4); /* whose numbers are no places of cells */
+        free_page = page_of(file, (uint32_t)(free_page[2] << 8 | free_page[3]));
+    }
+    for (int i = 8; i < 256; i++)
+        memcpy(leaf + 8 + 2 * i, second, 2); /* all others are row 2 */
+    memcpy(file + 32, child, 4);
+    memcpy(file + 36, (uint8_t[]){0, 0, 0, 5}, 4);
+    CHECK_EQ(replace(&e, "t", file, n, 0), MV_OK);
+    free(file);
+
+    for (int apart = 0; apart < 2; apart++) {
+        const char *update = "UPDATE t SET a = printf('%200d', -rowid) WHERE rowid = 2";
+        db = open_guarded(&e, "t");
+        mv_engine_harden(db);
+        check_context("apart %d", apart);
+        EXPECT_CODE(db, SQLITE_CORRUPT, "UPDATE t SET a = 0 WHERE rowid = 2");
+        RUN_SQL(db, "BEGIN; INSERT INTO t VALUES (printf('%%200d', 0)); INSERT INTO other VALUES (zeroblob(5000))");
+        if (apart)
+            RUN_SQL(db, "COMMIT; BEGIN");
+        EXPECT_TEXT(db, "1", "SELECT * FROM good");
+        int rc = sqlite3_exec(db, update, NULL, NULL, NULL);
+        CHECK_EQ(rc, SQLITE_CORRUPT);
+        close_db(db);
+    }
+    env_end(&e);
+}
+
+/* ---- rows read ahead -------------------------------------------------------------------------------------- */
+
+/* With -P asan: what belongs to the connection is given up before its files are. */
+static void a_connection_closes_within_a_transaction(void) {
+    env e = env_new(0, 0);
+    for (int hardened = 0; hardened < 2; hardened++) {
+        sqlite3 *db = open_guarded(&e, "t");
+        if (hardened)
+            mv_engine_harden(db);
+        RUN_SQL(db, "CREATE TABLE IF NOT EXISTS t(a); INSERT INTO t VALUES (1); BEGIN; SELECT * FROM t");
+        close_db(db);
+    }
+    env_end(&e);
+}
+
+/* All rows of a statement, one asked for at a time. */
+static int count_rows(sqlite3_stmt *stmt) {
+    char memory[MV_ROWS_MEMORY];
+    int rows = 0, rc = SQLITE_ROW;
+    for (bool start = true; rc == SQLITE_ROW; start = false) {
+        mv_fetch f = {.start = start, .ahead = true, .most = 1, .memory = memory, .room = sizeof memory};
+        rc = mv_rows_fetch(stmt, &f);
+        rows += f.rows;
+    }
+    CHECK_EQ(rc, SQLITE_DONE);
+    return rows;
+}
+
+/* With -P asan: its last rows come from no place in the statement's program. */
+static void explain_is_read_ahead(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_guarded(&e, "t");
+    RUN_SQL(db, "CREATE TABLE t(a)");
+    char sql[1000] = "a";
+    for (int i = 0; i < 400; i++) { /* programs of many lengths: some end where their memory does */
+        char *counted = sqlite3_mprintf("EXPLAIN SELECT %s%s FROM t", i % 2 ? "random(), " : "", sql);
+        sqlite3_stmt *stmt;
+        REQUIRE_EQ(sqlite3_prepare_v2(db, counted, -1, &stmt, NULL), SQLITE_OK);
+        int rows = 0;
+        while (sqlite3_step(stmt) == SQLITE_ROW)
+            rows++;
+        CHECK_EQ(count_rows(stmt), rows);
+        sqlite3_finalize(stmt);
+        sqlite3_free(counted);
+        if (i % 2)
+            strcat(sql, "+a");
+    }
+    close_db(db);
+    env_end(&e);
+}
+
+static void a_row_that_was_left_is_gone_after_reset(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_guarded(&e, "t");
+    sqlite3_stmt *stmt;
+    REQUIRE_EQ(sqlite3_prepare_v2(db, "SELECT 1", -1, &stmt, NULL), SQLITE_OK);
+    char memory[MV_ROWS_MEMORY];
+    mv_fetch f = {.start = true, .most = 1, .memory = memory, .room = 16};
+    CHECK_EQ(mv_rows_fetch(stmt, &f), MV_ROWS_PENDING);
+    CHECK_EQ(f.rows, 0);
+    sqlite3_reset(stmt);
+    f = (mv_fetch){.pending = true, .most = 1, .memory = memory, .room = sizeof memory};
+    CHECK_EQ(mv_rows_fetch(stmt, &f), SQLITE_MISUSE);
+    CHECK_EQ(f.rows, 0);
+    sqlite3_finalize(stmt);
+    close_db(db);
+    env_end(&e);
+}
+
+/* ---- the lock page ------------------------------------------------------------------------------------- */
 
 /* Lengthens the database "a" to that many pages, all of them holes. */
 static void lengthen(env *e, uint32_t page, uint32_t pages) {
@@ -1607,7 +2063,7 @@ static void lengthen(env *e, uint32_t page, uint32_t pages) {
     CHECK_EQ(mv_txn_truncate(txn, (int64_t)page * pages), MV_OK);
     CHECK_EQ(mv_txn_write(txn, count, 4, 28), MV_OK);
     CHECK_EQ(mv_txn_prepare(txn), MV_OK);
-    mv_version_release(mv_txn_commit(txn));
+    mv_version_release(commit_txn(db, txn));
     mv_version_release(base);
     mv_write_unlock(db, &owner);
     mv_database_release(db);
@@ -1901,6 +2357,66 @@ static void content_is_replaced_under_readers_and_writers(void) {
     env_end(&e);
 }
 
+/* ---- cells of pages, on hardened connections -------------------------------------------------------- */
+
+/* Puts that page in the place of the second, in a transaction that changes another table. */
+static void write_page(sqlite3 *db, const uint8_t *page, int n) {
+    sqlite3_file *file = NULL;
+    REQUIRE_EQ(sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file), SQLITE_OK);
+    RUN_SQL(db, "BEGIN IMMEDIATE; UPDATE other SET x = x + 1");
+    CHECK_EQ(file->pMethods->xWrite(file, page, n, n), SQLITE_OK);
+    RUN_SQL(db, "COMMIT");
+}
+
+/* A leaf or an interior page whose cell reaches out of it is found each time, by each connection, and in whatever block it comes: by a count, too, which
+ * looks at no cell's content. (Not each time in blocks smaller than pages: then SQLite has them in its cache, and checks what it reads into that only once.) */
+static void cells_that_reach_out(void) {
+    uint64_t seed = 1;
+    for (int rows = 10; rows <= 2000; rows += 1990) {
+        for (uint32_t block = 0; block <= 4096; block += 4096) {
+            check_context("%d rows, blocks of %u", rows, block);
+            env e = env_new(block, 0);
+            sqlite3 *writer = open_on(&e, "a"), *first = open_on(&e, "a"), *second = open_on(&e, "a");
+            sqlite3 *const hardened[] = {first, second};
+            RUN_SQL(writer, "PRAGMA page_size = 4096; CREATE TABLE t(x); CREATE TABLE other(x); INSERT INTO other VALUES (1)");
+            RUN_SQL(writer, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT INTO t SELECT zeroblob(200) FROM n", rows);
+            char count[16];
+            snprintf(count, sizeof count, "%d", rows);
+            for (int i = 0; i < 2; i++) {
+                REQUIRE_EQ(mv_engine_guard(hardened[i]), SQLITE_OK);
+                mv_engine_harden(hardened[i]);
+            }
+            size_t n;
+            uint8_t *bytes = stored_bytes(&e, "a", &n), *page = bytes + 4096, bad[4096];
+            REQUIRE(n > 8192);
+            REQUIRE_EQ(page[0], rows > 1000 ? 5 : 13);
+            memcpy(bad, page, sizeof bad);
+            bool leaf = rows < 1000;
+            int at = leaf ? 8 : 12, cell = leaf ? 4090 : 4091, old = page[at] << 8 | page[at + 1];
+            bad[at] = (uint8_t)(cell >> 8);
+            bad[at + 1] = (uint8_t)cell;
+            memset(bad + cell, leaf ? 0x60 : 0x81, sizeof bad - (size_t)cell); /* a record of 96 bytes; a key that goes on */
+            if (!leaf) memcpy(bad + cell, page + old, 4); /* its child is as before */
+            bool good = true;
+            for (int turn = 0; turn < 60; turn++) {
+                for (int i = 0; i < 4; i++) {
+                    if (good) EXPECT_TEXT(hardened[i % 2], count, "SELECT count(*) FROM t");
+                    else EXPECT_CODE(hardened[i % 2], SQLITE_CORRUPT, "SELECT count(*) FROM t");
+                    if (turn % 2) EXPECT_TEXT(hardened[i % 2], "1", "PRAGMA cell_size_check");
+                    EXPECT_TEXT(hardened[i % 2], "1", "SELECT count(*) FROM other");
+                }
+                for (uint64_t more = check_random(&seed) % 4; more > 0; more--) RUN_SQL(writer, "UPDATE other SET x = x + 1"); /* blocks go another way round */
+                good = check_random(&seed) % 2;
+                write_page(writer, good ? page : bad, sizeof bad);
+            }
+            free(bytes);
+            for (int i = 0; i < 2; i++) close_db(hardened[i]);
+            close_db(writer);
+            env_end(&e);
+        }
+    }
+}
+
 int main(int argc, char **argv) {
     check_start(argc, argv);
     sqlite3_config(SQLITE_CONFIG_URI, 1);
@@ -1912,6 +2428,7 @@ int main(int argc, char **argv) {
     RUN(without_locks_there_is_one_version);
     RUN(a_second_writer_is_busy);
     RUN(a_stale_reader_cannot_become_writer);
+    RUN(held_rows_keep_the_read_transaction);
     RUN(a_waiting_writer_is_served);
     RUN(a_writer_waits_for_two_databases);
     RUN(the_pragma_of_a_write_that_follows_does_no_harm);
@@ -1919,6 +2436,10 @@ int main(int argc, char **argv) {
     RUN(exclusive_locking_mode_by_another_way);
     RUN(exclusive_locking_mode_after_an_error);
     RUN(cursors_over_large_blocks_keep_little);
+    RUN(a_transaction_keeps_what_it_changes_until_its_commit);
+    RUN(a_transaction_keeps_no_more_when_pages_become_larger);
+    RUN(a_page_is_asked_for_once_as_long_as_the_version_is_the_same);
+    RUN(pages_are_those_of_the_version_that_is_read);
     RUN(an_interrupt_ends_the_wait_for_a_writer);
     RUN(write_ahead_mode_changes_nothing);
     RUN(other_pragmas_and_controls);
@@ -1935,18 +2456,24 @@ int main(int argc, char **argv) {
     RUN(replacing_waits_for_a_writer);
     RUN(a_fork_is_a_database_of_its_own);
     RUN(a_full_store_rolls_back_and_goes_on);
+    RUN(a_commit_that_was_refused_is_not_taken_for_that_of_another);
     RUN(rollback_needs_no_memory);
     RUN(a_full_store_has_room_again);
     RUN(a_cursor_stays_open_over_commits);
     RUN(incremental_blobs);
     RUN(copies_in_and_out);
     RUN(sorts_and_temporary_tables);
+    RUN(a_page_is_checked_in_each_role);
+    RUN(a_connection_closes_within_a_transaction);
+    RUN(explain_is_read_ahead);
+    RUN(a_row_that_was_left_is_gone_after_reset);
     RUN(the_lock_page_is_a_hole);
     RUN(writers_are_never_busy_and_readers_never_wait);
     RUN(connections_go_from_thread_to_thread);
     RUN(content_is_replaced_under_readers_and_writers);
     RUN(matrix_of_pages_blocks_and_journals);
     RUN(auto_vacuum_gives_back);
+    RUN(cells_that_reach_out);
     RUN_ON_DEMAND(huge_database);
     return check_end();
 }

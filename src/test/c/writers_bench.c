@@ -10,9 +10,10 @@
  * its return.
  */
 #include "check.h"
+#include "sql_util.h"
+#include "sqlite3.h"
 #include "store.h"
 #include "vfs.h"
-#include "sqlite3.h"
 
 #include <pthread.h>
 
@@ -47,19 +48,9 @@ static sqlite3 *open_database(void) {
     return db;
 }
 
-static void run(sqlite3 *db, const char *sql) {
-    REQUIRE_EQ(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-}
-
 static void step(sqlite3_stmt *stmt) {
     REQUIRE_EQ(sqlite3_step(stmt), SQLITE_DONE);
     sqlite3_reset(stmt);
-}
-
-static sqlite3_stmt *prepare(sqlite3 *db, const char *sql) {
-    sqlite3_stmt *stmt;
-    REQUIRE_EQ(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
-    return stmt;
 }
 
 static void *write_on(void *arg) {

@@ -384,7 +384,8 @@ public class CleanupRaces {
 
     Handles() {
       ConnectionHandle c = open(store);
-      c.run("CREATE TABLE t(x, y); INSERT INTO t VALUES (1, 'one'), (2, 'two')");
+      c.run("CREATE TABLE t(x, y)");
+      c.run("INSERT INTO t VALUES (1, 'one'), (2, 'two')");
       c.close();
       bystander = pin();
     }

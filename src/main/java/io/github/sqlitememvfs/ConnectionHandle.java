@@ -5,7 +5,8 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayDeque;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
@@ -28,11 +29,6 @@ import java.util.concurrent.locks.ReentrantLock;
  * the lock; otherwise the holder does it, since it looks for a note after letting go of the lock.
  */
 final class ConnectionHandle {
-  /** Memory for a row, with room for this many columns and some text, is kept for the next statement. */
-  private static final int ROW_BYTES = 4096;
-
-  private static final int MAX_SPARE_ROWS = 8;
-
   private static final int MAX_WAIT_MILLIS = 100;
 
   final StoreHandle store;
@@ -42,14 +38,15 @@ final class ConnectionHandle {
   /** What statements may take, in microseconds, and what ends those that take longer; zero: none. */
   final long statementMicros;
 
-  private final long timer;
+  final long timer;
 
-  /** What {@link Native} has to tell, and the bytes of small texts; under the lock. */
-  final int[] out = new int[2];
+  /** Bytes that a value may have, as far as OpenOptions say. */
+  final int longest;
+
+  /** What {@link Native} has to tell; under the lock. */
+  final int[] out = new int[4];
 
   private final long[] changed = new long[1];
-
-  final byte[] scratch = new byte[Native.ROW_MAX_VALUE];
 
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition free = lock.newCondition();
@@ -65,7 +62,14 @@ final class ConnectionHandle {
   /** All statements that are not finalized. Under the lock. */
   private StatementHandle statements;
 
-  private final ArrayDeque<ByteBuffer> spareRows = new ArrayDeque<>();
+  /** BEGIN, COMMIT and their like, by their SQL: three for each level of savepoints that there was. Under the lock. */
+  private final Map<String, StatementHandle> own = new HashMap<>();
+
+  /** {@link Native#rowsHeld}. Under the lock, until it is closed. */
+  private final ByteBuffer rowsHeld;
+
+  /** How often something was run that may change what others are reading. Under the lock. */
+  private long writes;
 
   /** Held while the connection is interrupted, and when it goes. */
   private final Object interruptMonitor = new Object();
@@ -73,9 +77,15 @@ final class ConnectionHandle {
   /** The same as address. Under interruptMonitor. */
   private long interruptible;
 
+  /** How often it was interrupted. Written under interruptMonitor. */
+  private volatile int interrupts;
+
   private final ConcurrentLinkedQueue<StatementHandle> forgottenStatements = new ConcurrentLinkedQueue<>();
   private volatile boolean forgotten;
   private volatile boolean pending;
+
+  /** It is being closed, and no further call begins. */
+  private volatile boolean closing;
 
   ConnectionHandle(StoreHandle store, String database, OpenOptions options, long address, long timer) {
     this.store = store;
@@ -83,6 +93,9 @@ final class ConnectionHandle {
     this.readOnly = options.isReadOnly();
     this.statementMicros = TimeUnit.MILLISECONDS.toMicros(options.getStatementTimeout());
     this.timer = timer;
+    int limit = options.getLimit(SqliteLimit.LENGTH);
+    this.longest = limit == OpenOptions.LIMIT_OF_SQLITE ? Integer.MAX_VALUE : limit;
+    this.rowsHeld = Native.rowsHeld(address).order(ByteOrder.nativeOrder());
     this.address = address;
     this.interruptible = address;
   }
@@ -92,16 +105,16 @@ final class ConnectionHandle {
   /** Takes the lock, once no other thread is in a transaction body. Throws if closed. */
   void enter() {
     lock.lock();
-    if (address == 0 || (owner != null && owner != Thread.currentThread())) {
+    if (address == 0 || closing || (owner != null && owner != Thread.currentThread())) {
       enterSlowly();
     }
   }
 
   private void enterSlowly() {
-    while (address != 0 && owner != null && owner != Thread.currentThread()) {
+    while (address != 0 && !closing && owner != null && owner != Thread.currentThread()) {
       free.awaitUninterruptibly();
     }
-    if (address == 0) {
+    if (address == 0 || closing) {
       lock.unlock();
       throw closedException();
     }
@@ -129,19 +142,27 @@ final class ConnectionHandle {
     enter();
     try {
       checkBody();
-      String savepoint = null;
-      if (inTransaction()) {
-        savepoint = "sqlitememvfs_" + (depth + 1);
-        run("SAVEPOINT " + savepoint);
-      } else {
-        run(readOnly ? "BEGIN" : "BEGIN IMMEDIATE");
-      }
+      String savepoint = beginLocked();
       owner = Thread.currentThread();
       depth++;
       return savepoint;
     } finally {
       exit();
     }
+  }
+
+  /** Begins a transaction, or a savepoint inside one. What rolls it back is prepared first: that seldom needs memory then. */
+  private String beginLocked() {
+    if (!inTransaction()) {
+      prepareOwn("ROLLBACK");
+      run(readOnly ? "BEGIN" : "BEGIN IMMEDIATE");
+      return null;
+    }
+    String savepoint = "sqlitememvfs_" + (depth + 1);
+    prepareOwn("ROLLBACK TO " + savepoint);
+    prepareOwn("RELEASE " + savepoint);
+    run("SAVEPOINT " + savepoint);
+    return savepoint;
   }
 
   /** Ends the body's transaction or savepoint; rolls it back if that fails. */
@@ -156,14 +177,18 @@ final class ConnectionHandle {
       if (!inTransaction()) {
         throw bodyEndedException();
       }
-      try {
-        run(savepoint == null ? "COMMIT" : "RELEASE " + savepoint);
-      } catch (RuntimeException | Error e) {
-        rollbackLocked(savepoint, e);
-        throw e;
-      }
+      commitLocked(savepoint);
     } finally {
       exit();
+    }
+  }
+
+  private void commitLocked(String savepoint) {
+    try {
+      run(savepoint == null ? "COMMIT" : "RELEASE " + savepoint);
+    } catch (RuntimeException | Error e) {
+      rollbackLocked(savepoint, e);
+      throw e;
     }
   }
 
@@ -188,12 +213,11 @@ final class ConnectionHandle {
     if (!inTransaction()) { // SQLite, or the body, has ended it
       return;
     }
-    String rollback = savepoint == null ? "ROLLBACK" : "ROLLBACK TO " + savepoint + "; RELEASE " + savepoint;
     try {
-      run(rollback);
+      runRollback(savepoint);
       return;
     } catch (RuntimeException | Error e) {
-      if (tryWithoutInterrupt(rollback, cause) || (savepoint != null && tryWithoutInterrupt("ROLLBACK", cause))) {
+      if (tryWithoutInterrupt(savepoint, cause) || (savepoint != null && tryWithoutInterrupt(null, cause))) {
         return;
       }
     }
@@ -202,14 +226,23 @@ final class ConnectionHandle {
     }
   }
 
-  /** Runs that while nobody can interrupt, and after what was interrupted. False: an error, which is added. */
-  private boolean tryWithoutInterrupt(String sql, Throwable cause) {
+  private void runRollback(String savepoint) {
+    if (savepoint == null) {
+      run("ROLLBACK");
+    } else {
+      run("ROLLBACK TO " + savepoint);
+      run("RELEASE " + savepoint);
+    }
+  }
+
+  /** Rolls back while nobody can interrupt, and after what was interrupted. False: an error, which is added. */
+  private boolean tryWithoutInterrupt(String savepoint, Throwable cause) {
     synchronized (interruptMonitor) {
       for (StatementHandle s = statements; s != null; s = s.next) {
         s.interrupt();
       }
       try {
-        run(sql);
+        runRollback(savepoint);
         return true;
       } catch (RuntimeException | Error e) {
         if (e != cause) {
@@ -260,8 +293,50 @@ final class ConnectionHandle {
         + " has ended before its body: SQLite rolled it back because of an error, or the body executed COMMIT or ROLLBACK");
   }
 
+  int interrupts() {
+    return interrupts;
+  }
+
+  long writes() {
+    return writes;
+  }
+
+  /** Something is run that may change what others are reading. */
+  void countWrite() {
+    writes++;
+  }
+
+  /** One of the statements is no longer on rows that are held. */
+  void releaseRows() {
+    rowsHeld.putInt(0, rowsHeld.getInt(0) - 1);
+  }
+
+  /** Runs a statement's batch in a transaction, or in a savepoint if one is open. Returns how many rows it changed. */
+  long runBatch(StatementHandle statement) {
+    checkBody();
+    if (statement.parameters.rows() == 0) {
+      return 0;
+    }
+    statement.takeBack(); // long values of the row that is being bound, which stays
+    String savepoint = beginLocked();
+    long[] results = new long[2];
+    long rows;
+    try {
+      rows = statement.runBatch(results);
+    } catch (RuntimeException | Error e) {
+      rollbackLocked(savepoint, e);
+      if (e instanceof SqliteException) {
+        ((SqliteException) e).setBatchIndex(results[0]);
+      }
+      throw e;
+    }
+    commitLocked(savepoint);
+    return rows;
+  }
+
   /** Runs a script, and returns how many rows it changed. */
   long execute(byte[] script) {
+    writes++;
     out[0] = 0;
     out[1] = script.length;
     int code = Native.execute(address, script, inBody(), timer, statementMicros, out, changed);
@@ -292,7 +367,16 @@ final class ConnectionHandle {
 
   /** Runs one of the library's own statements. */
   void run(String sql) {
-    execute(sql.getBytes(US_ASCII));
+    prepareOwn(sql).runToEnd();
+  }
+
+  private StatementHandle prepareOwn(String sql) {
+    StatementHandle statement = own.get(sql);
+    if (statement == null) {
+      statement = prepare(sql, sql.getBytes(US_ASCII));
+      own.put(sql, statement);
+    }
+    return statement;
   }
 
   /** Prepares exactly one statement. */
@@ -311,7 +395,7 @@ final class ConnectionHandle {
     }
     StatementHandle handle;
     try {
-      handle = new StatementHandle(this, sql, statement);
+      handle = new StatementHandle(this, sql, statement, out[1], out[2], out[3] != 0);
     } catch (Throwable e) { // no memory for it
       Native.finalizeStatement(statement);
       throw e;
@@ -324,18 +408,12 @@ final class ConnectionHandle {
     return handle;
   }
 
-  /** Finalizes a statement, if that was not done before. */
-  void finalizeStatement(StatementHandle statement) {
+  /** Finalizes a statement, if that was not done before. Returns the code of {@link StatementHandle#close}. */
+  int finalizeStatement(StatementHandle statement) {
     if (statement.address == 0) {
-      return;
+      return SqliteCodes.OK;
     }
-    Native.finalizeStatement(statement.address);
-    statement.address = 0;
-    statement.onRow = false;
-    if (statement.row != null && statement.row.capacity() == ROW_BYTES && spareRows.size() < MAX_SPARE_ROWS) {
-      spareRows.push(statement.row);
-    }
-    statement.row = null;
+    int code = statement.close();
     if (statement.previous != null) {
       statement.previous.next = statement.next;
     } else {
@@ -344,16 +422,7 @@ final class ConnectionHandle {
     if (statement.next != null) {
       statement.next.previous = statement.previous;
     }
-  }
-
-  /** Memory for a row of so many columns. */
-  ByteBuffer takeRow(int columns) {
-    int header = Native.ROW_HEADER + columns * Native.ROW_COLUMN;
-    if (header > ROW_BYTES / 2) {
-      return ByteBuffer.allocateDirect(header + ROW_BYTES).order(ByteOrder.nativeOrder());
-    }
-    ByteBuffer spare = spareRows.poll();
-    return spare != null ? spare : ByteBuffer.allocateDirect(ROW_BYTES).order(ByteOrder.nativeOrder());
+    return code;
   }
 
   /**
@@ -395,6 +464,7 @@ final class ConnectionHandle {
       if (interruptible == 0) {
         return false;
       }
+      interrupts++;
       Native.interrupt(interruptible);
       return true;
     }
@@ -415,7 +485,10 @@ final class ConnectionHandle {
       while (statement.address != 0 && owner != null && owner != Thread.currentThread()) {
         free.awaitUninterruptibly();
       }
-      finalizeStatement(statement);
+      int code = finalizeStatement(statement);
+      if (code != SqliteCodes.OK) {
+        throw error(code, statement.sql, null);
+      }
     } finally {
       exit();
     }
@@ -435,14 +508,15 @@ final class ConnectionHandle {
   }
 
   /**
-   * Interrupts the call that is running, waits for its end, and closes. A transaction body finds the connection
-   * closed.
+   * Interrupts the call that is running, waits for its end, and closes. The thread of that call, and a transaction
+   * body, find the connection closed from then on.
    *
    * <p>An interrupt that comes just before SQLite begins to run a statement has no effect, hence the repetition.
    */
   void closeNow() {
     boolean interrupted = false;
     int wait = 1;
+    closing = true; // else whoever was interrupted may come back before us
     while (true) {
       interrupt();
       try {
@@ -487,7 +561,7 @@ final class ConnectionHandle {
     }
     Native.closeConnection(address);
     address = 0;
-    spareRows.clear();
+    own.clear();
     forgottenStatements.clear();
     free.signalAll();
     store.remove(this);

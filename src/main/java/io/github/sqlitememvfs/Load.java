@@ -33,7 +33,8 @@ final class Load implements AutoCloseable {
 
   /** Reads a stream to its end. */
   void readFrom(InputStream in) throws IOException {
-    byte[] buffer = new byte[Transfer.BUFFER_BYTES];
+    byte[] buffer = new byte[Transfer.SMALL_BUFFER_BYTES];
+    long total = 0;
     while (true) {
       int n = in.read(buffer, 0, buffer.length);
       if (n == 0) { // against the contract, but seen: read() must wait
@@ -48,6 +49,10 @@ final class Load implements AutoCloseable {
         throw new IOException(in.getClass().getName() + ".read returned " + n + " for an array of " + buffer.length);
       }
       write(buffer, n);
+      total += n;
+      if (total >= Transfer.SMALL_BYTES && n == buffer.length && n < Transfer.BUFFER_BYTES) {
+        buffer = new byte[Transfer.BUFFER_BYTES]; // the stream fills what it is given
+      }
     }
   }
 

@@ -11,6 +11,7 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Pattern;
 
@@ -61,7 +62,15 @@ public final class MemoryVfs implements AutoCloseable {
   private static final int MAX_BLOCK = 65536;
   private static final long DEFAULT_BUSY_TIMEOUT = 5000;
 
+  /** More than any SQLite takes, which is then its maximum. */
+  private static final long JDBC_MMAP_SIZE = 1L << 46;
+
   private static final Pattern VFS_NAME = Pattern.compile("[A-Za-z0-9_.-]{1,64}");
+
+  /** Five random digits, since a second class loader has a class of its own, and one sqlite-jdbc may know both. */
+  private static final String NAME_PREFIX =
+      "memory-" + Long.toString(ThreadLocalRandom.current().nextLong(36L * 36 * 36 * 36, 36L * 36 * 36 * 36 * 36), 36) + "-";
+
   private static final AtomicLong COUNTER = new AtomicLong();
 
   private final StoreHandle handle;
@@ -201,7 +210,7 @@ public final class MemoryVfs implements AutoCloseable {
         }
       } else {
         do {
-          handle = StoreHandle.create("memory-" + COUNTER.incrementAndGet(), blockSize, maxBytes);
+          handle = StoreHandle.create(NAME_PREFIX + COUNTER.incrementAndGet(), blockSize, maxBytes);
         } while (handle == null); // somebody gave that name to one of his own
       }
       try {
@@ -260,7 +269,7 @@ public final class MemoryVfs implements AutoCloseable {
       checkExists(database, utf8);
     }
     ConnectionHandle connection =
-        handle.open(database, uri(utf8), flags, options, (int) Math.min(timeout, Integer.MAX_VALUE));
+        handle.open(database, uri(utf8).getBytes(US_ASCII), flags, options, (int) Math.min(timeout, Integer.MAX_VALUE));
     try {
       return new SqliteConnection(this, connection);
     } catch (Throwable e) { // no memory for it
@@ -282,7 +291,7 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /** The name as a URI, every byte that could mean something in one encoded. */
-  private static byte[] uri(byte[] utf8) {
+  private static String uri(byte[] utf8) {
     StringBuilder uri = new StringBuilder("file:");
     for (byte b : utf8) {
       boolean plain = b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || "_.~-".indexOf(b) >= 0;
@@ -292,7 +301,41 @@ public final class MemoryVfs implements AutoCloseable {
         uri.append('%').append(Character.forDigit((b >> 4) & 0xf, 16)).append(Character.forDigit(b & 0xf, 16));
       }
     }
-    return uri.toString().getBytes(US_ASCII);
+    return uri.toString();
+  }
+
+  // ---- JDBC ----
+
+  /**
+   * URL by which sqlite-jdbc (org.xerial:sqlite-jdbc, an optional dependency) opens a database: {@code
+   * jdbc:sqlite:file:shop?vfs=NAME&mmap_size=...}. {@link MemoryDataSource} is the same as a {@link
+   * javax.sql.DataSource}. The first call loads this library into sqlite-jdbc's SQLite, which then knows every {@code
+   * MemoryVfs}, also those that are made later.
+   *
+   * <p>Connections of both SQLites may be open at the same time, in any number and in any threads: they see the same
+   * versions and wait for the same writer. If there is no such database, the first connection makes it. What {@link
+   * OpenOptions} say does not hold for those of sqlite-jdbc, hardening included: they have its own settings.
+   * {@code mmap_size} in the URL lets it read pages in place, up to 2 GB of each database. To content that is replaced by
+   * one with another text encoding (UTF-16, UTF-8), connections of sqlite-jdbc that are open give an error: open them anew.
+   *
+   * <p>The URL keeps nothing alive: it is good until this is closed, or forgotten. Connections that are open then go
+   * on with what they have, and are the caller's to close.
+   *
+   * @param database its name
+   * @return the URL, to which {@code &name=value} can be added for sqlite-jdbc's settings and SQLite's pragmas
+   * @throws IllegalArgumentException if a database cannot have that name
+   * @throws IllegalStateException if this is closed, or sqlite-jdbc is not there or cannot load the library
+   */
+  public String jdbcUrl(String database) {
+    byte[] utf8 = utf8(database);
+    handle.checkOpen();
+    JdbcHost.load();
+    return "jdbc:sqlite:" + uri(utf8) + "?vfs=" + name() + "&mmap_size=" + JDBC_MMAP_SIZE;
+  }
+
+  /** Milliseconds. */
+  long busyTimeout() {
+    return busyTimeout;
   }
 
   // ---- bytes in ----

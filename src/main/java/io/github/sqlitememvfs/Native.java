@@ -37,27 +37,47 @@ final class Native {
   /** {@link #prepare}: the SQL holds more than one statement. */
   static final int MORE_STATEMENTS = -2;
 
-  /** {@link #execute}, {@link #step}: nothing was run, since the body's transaction has ended. */
+  /** {@link #execute}: nothing was run, since the body's transaction has ended. */
   static final int BODY_ENDED = -3;
 
   /** {@link #execute}: the statement has parameters, and was not run. */
   static final int PARAMETERS = -4;
 
-  /**
-   * A row as {@link #step} leaves it in memory, in native byte order: an int with the number of columns (negative if
-   * the memory was too small for {@code ROW_COLUMN} bytes for each), then from {@code ROW_HEADER} on for each column
-   * an int with its type, an int with the length of its bytes ({@code ROW_ELSEWHERE} if they are not here), and eight
-   * bytes with the long, the double, or the offset of the bytes from the start of the memory.
-   */
-  static final int ROW_HEADER = 16;
+  // ---- rows.h ----
 
-  static final int ROW_COLUMN = 16;
-  static final int ROW_ELSEWHERE = -1;
+  static final int ROWS_HEAD = 8;
+  static final int ROWS_LEAVE = 0;
+  static final int ROWS_ELSEWHERE = -1;
+  static final int ROWS_BODY_ENDED = -3;
+  static final int ROWS_PENDING = -5;
 
-  /** Texts and blobs up to this length are put into the row's memory, as far as it goes. */
-  static final int ROW_MAX_VALUE = 1024;
+  /** {@link #fetch}: start it, with the parameters that are given, or null for those that it has. */
+  static final int FETCH_START = 1;
+
+  /** Begin with the row that the statement is on. */
+  static final int FETCH_PENDING = 2;
+
+  /** Run nothing unless a transaction is open. */
+  static final int FETCH_IN_BODY = 4;
+
+  /** Run it to its end if that comes behind the rows, or if it changes something. */
+  static final int FETCH_AHEAD = 8;
+
+  /** In the result: the rows are held. */
+  static final int FETCH_HELD = 0x10000;
+
+  /** In the result: there is not enough memory for the first row, and as much as the number of rows says is needed. */
+  static final int FETCH_NO_ROOM = 0x20000;
 
   private Native() {}
+
+  // ---- the library itself: library.h ----
+
+  /** Whether {@link #libraryPath} goes on to work when the file that the library was loaded from is deleted. */
+  static native boolean libraryOutlivesFile();
+
+  /** A path by which a second SQLite can load this very library. Empty: there is none. */
+  static native byte[] libraryPath();
 
   // ---- store: mv_store_*, mv_vfs_* ----
 
@@ -189,34 +209,34 @@ final class Native {
   static native int execute(
       long connection, byte[] sql, boolean inBody, long timer, long micros, int[] out, long[] changed);
 
-  /** out[0]: SQLite's code, NO_STATEMENT or MORE_STATEMENTS. Zero unless that is OK. */
+  /** How many statements of the connection are on rows that are held ({@code mv_engine_rows_held}): an int, until it is closed. */
+  static native ByteBuffer rowsHeld(long connection);
+
+  /**
+   * out[0]: SQLite's code, NO_STATEMENT or MORE_STATEMENTS. Zero unless that is OK; then out: that, parameters, columns, and whether it changes nothing.
+   */
   static native long prepare(long connection, byte[] sql, int[] out);
 
   // ---- statement: indexes as SQLite has them, from 1 for parameters and from 0 for columns ----
 
-  static native void finalizeStatement(long statement);
+  /** SQLite's code: if it was running, whether that could be ended in order. */
+  static native int finalizeStatement(long statement);
 
-  /** Address of a direct buffer. */
-  static native long address(ByteBuffer buffer);
+  /** The same. */
+  static native int reset(long statement);
 
   /**
-   * ROW, DONE or an error; inBody: BODY_ENDED if no transaction is open. For ROW, the row is left in memory of that
-   * capacity if the address is not zero.
+   * Runs a statement on ({@code mv_rows_fetch}), from the beginning with these parameters of that size. The low 16 bits: ROW, DONE, ROWS_PENDING,
+   * ROWS_BODY_ENDED or an error; then FETCH_HELD and FETCH_NO_ROOM; the upper 32: how many rows were left in the array. Without an array rows are dropped, it
+   * is run to its end, and the upper 32 bits say how many rows it changed.
    */
-  static native int step(long statement, boolean inBody, long row, int capacity);
+  static native long fetch(long statement, int how, byte[] parameters, int size, int most, byte[] rows);
 
-  /** Leaves the current row in memory once more. */
-  static native void row(long statement, long row, int capacity);
-
-  static native void reset(long statement);
-
-  static native void clearBindings(long statement);
-
-  static native int bindNull(long statement, int index);
-
-  static native int bindLong(long statement, int index, long value);
-
-  static native int bindDouble(long statement, int index, double value);
+  /**
+   * Runs a statement for each of the parameters ({@code mv_rows_batch}). out: how often it was run without an error, and how many rows that changed. OK,
+   * ROWS_BODY_ENDED or an error.
+   */
+  static native int batch(long statement, boolean inBody, byte[][] parameters, int[] sizes, long timer, long micros, long[] out);
 
   static native int bindText(long statement, int index, byte[] utf8);
 
@@ -224,7 +244,8 @@ final class Native {
 
   static native int bindBlobDirect(long statement, int index, ByteBuffer from, int start, int n);
 
-  static native int parameterCount(long statement);
+  /** A copy of what one of these three has bound. Null: no memory. */
+  static native byte[] bound(long statement, int index);
 
   /** Null: the parameter has none. */
   static native byte[] parameterName(long statement, int index);
@@ -240,9 +261,20 @@ final class Native {
   /** out[0]: the same. */
   static native double columnDouble(long statement, int column, int[] out);
 
+  /** Copies up to n of a text's or blob's bytes, and returns how many it has. out[0]: the same. */
+  static native int columnBytes(long statement, int column, byte[] to, int start, int n, int[] out);
+
   /** Null: NULL, or out[0] is not OK. */
   static native byte[] columnText(long statement, int column, int[] out);
 
   /** Null: NULL, or out[0] is not OK. */
   static native byte[] columnBlob(long statement, int column, int[] out);
+
+  /** Bytes of a value of that type as a number, as SQLite reads them; at most 1024 of them. */
+  static native long bytesToLong(long connection, int type, byte[] bytes, int start, int n);
+
+  static native double bytesToDouble(long connection, int type, byte[] bytes, int start, int n);
+
+  /** A number as SQLite writes it. */
+  static native byte[] doubleToText(long connection, double value);
 }

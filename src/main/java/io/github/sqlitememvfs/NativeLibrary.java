@@ -21,8 +21,8 @@ import java.util.stream.Stream;
  *
  * <p>In this order: the file that a system property names, and no other; where the platform packages libraries, or a
  * property says so, {@link System#loadLibrary}, and no other; the library in the jar, extracted to a new file that
- * only this user can read, and that is deleted as soon as it is loaded; {@code System.loadLibrary} as the last
- * resort. Since each class loader extracts a file of its own, several can have the library in one JVM.
+ * only this user can read, and that is deleted as soon as it is loaded if another SQLite can load it once more
+ * without that (on Linux), else at the JVM's end; {@code System.loadLibrary} as the last resort. Since each class loader extracts a file of its own, several can have the library in one JVM.
  */
 final class NativeLibrary {
   static final String PATH_PROPERTY = "io.github.sqlitememvfs.library";
@@ -122,6 +122,7 @@ final class NativeLibrary {
     String folder = System.getProperty(FOLDER_PROPERTY, System.getProperty("java.io.tmpdir"));
     String what = resource + " extracted to " + folder;
     Path file = null;
+    boolean needed = false;
     try {
       Path path = Paths.get(folder).toAbsolutePath();
       Files.createDirectories(path);
@@ -130,6 +131,7 @@ final class NativeLibrary {
       copy(in, file);
       what = resource + " extracted to " + file;
       System.load(file.toString());
+      needed = !Native.libraryOutlivesFile();
       return true;
     } catch (LinkageError e) {
       tried.add(what + ": " + reason(e) + "\n  If that folder is mounted noexec, name another one:"
@@ -139,7 +141,11 @@ final class NativeLibrary {
       tried.add(what + ": " + reason(e) + "\n  To extract it to another folder: -D" + FOLDER_PROPERTY + "=/a/folder");
       return false;
     } finally {
-      delete(file);
+      if (needed) {
+        file.toFile().deleteOnExit(); // does not succeed on Windows: see deleteStale
+      } else {
+        delete(file);
+      }
     }
   }
 
@@ -153,7 +159,6 @@ final class NativeLibrary {
     }
   }
 
-  /** A loaded library needs its file no more, except on Windows, where it cannot be deleted while it is loaded. */
   private static void delete(Path file) {
     if (file == null) {
       return;
@@ -161,7 +166,7 @@ final class NativeLibrary {
     try {
       Files.deleteIfExists(file);
     } catch (IOException e) {
-      file.toFile().deleteOnExit(); // does not succeed on Windows either: see deleteStale
+      file.toFile().deleteOnExit();
     }
   }
 

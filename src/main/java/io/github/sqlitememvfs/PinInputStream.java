@@ -5,8 +5,8 @@ import java.io.InputStream;
 import java.io.OutputStream;
 
 /**
- * A pinned version as a stream. Either it has the pin to itself and closes it, or the pin is that of a {@link
- * Snapshot}.
+ * A pinned version, or a range of its bytes, as a stream. Either it has the pin to itself and closes it, or the pin is
+ * that of a {@link Snapshot}.
  *
  * <p>{@link #mark} and {@link #reset} work without limit. A stream with a pin of its own lets go of it at the end of
  * the stream, unless it is marked.
@@ -22,6 +22,9 @@ final class PinInputStream extends InputStream {
   /** Of the pin that this has to itself; else null. */
   private final Cleanup cleanup;
 
+  /** Where the range ends in the version. */
+  private final long end;
+
   /** All mutable fields are under the monitor. */
   private final byte[] one = new byte[ONE];
 
@@ -31,21 +34,24 @@ final class PinInputStream extends InputStream {
   private boolean ended;
   private boolean closed;
 
-  private PinInputStream(PinHandle pin, Object parent, boolean own) {
+  private PinInputStream(PinHandle pin, Object parent, boolean own, long offset, long length) {
     this.pin = pin;
     this.parent = parent;
+    this.end = offset + length;
+    this.position = offset;
+    this.mark = offset;
     this.cleanup = own ? Cleanup.register(this, pin::close) : null;
   }
 
-  /** Of a pin that another object closes. */
-  static PinInputStream shared(PinHandle pin, Object parent) {
+  /** Of a pin that another object closes. The range must lie within the version. */
+  static PinInputStream shared(PinHandle pin, Object parent, long offset, long length) {
     pin.checkOpen();
-    return new PinInputStream(pin, parent, false);
+    return new PinInputStream(pin, parent, false, offset, length);
   }
 
   /** Takes over the pin. */
   static PinInputStream owning(PinHandle pin, Object parent) {
-    return new PinInputStream(pin, parent, true);
+    return new PinInputStream(pin, parent, true, 0, pin.size());
   }
 
   @Override
@@ -62,7 +68,7 @@ final class PinInputStream extends InputStream {
     if (n == 0) {
       return 0;
     }
-    int got = ended ? 0 : pin.read(position, to, start, n);
+    int got = ended ? 0 : pin.read(position, to, start, (int) Math.min(n, end - position));
     position += got;
     if (got == 0) {
       end();
@@ -75,7 +81,7 @@ final class PinInputStream extends InputStream {
   @Override
   public synchronized long skip(long n) throws IOException {
     checkOpen();
-    long skipped = Math.max(0, Math.min(n, pin.size() - position));
+    long skipped = Math.max(0, Math.min(n, end - position));
     position += skipped;
     return skipped;
   }
@@ -83,7 +89,7 @@ final class PinInputStream extends InputStream {
   @Override
   public synchronized int available() throws IOException {
     checkOpen();
-    return (int) Math.min(pin.size() - position, Integer.MAX_VALUE);
+    return (int) Math.min(end - position, Integer.MAX_VALUE);
   }
 
   @Override
@@ -112,8 +118,8 @@ final class PinInputStream extends InputStream {
     checkOpen();
     long start = position;
     if (!ended) {
-      Transfer.write(pin, position, out);
-      position = pin.size();
+      Transfer.write(pin, position, end, out);
+      position = end;
       end();
     }
     Cleanup.keepAlive(this);

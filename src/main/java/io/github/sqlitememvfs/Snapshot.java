@@ -75,7 +75,26 @@ public final class Snapshot implements AutoCloseable {
    * @throws IllegalStateException if the snapshot is closed
    */
   public InputStream newInputStream() {
-    InputStream stream = PinInputStream.shared(pin, this);
+    InputStream stream = PinInputStream.shared(pin, this, 0, pin.size());
+    Cleanup.keepAlive(this);
+    return stream;
+  }
+
+  /**
+   * A new stream of some of the bytes: a part of an upload in parts, or what was asked for by range. Costs the same
+   * wherever the part lies. Otherwise as {@link #newInputStream()}; to reset without a mark goes to the first of them.
+   *
+   * @param offset of the first byte
+   * @param length number of bytes
+   * @return the stream; not closing it costs nothing
+   * @throws IndexOutOfBoundsException if the snapshot does not have all these bytes
+   * @throws IllegalStateException if the snapshot is closed
+   */
+  public InputStream newInputStream(long offset, long length) {
+    if (offset < 0 || length < 0 || length > pin.size() - offset) {
+      throw new IndexOutOfBoundsException("offset " + offset + ", length " + length + ", snapshot of " + pin.size() + " bytes");
+    }
+    InputStream stream = PinInputStream.shared(pin, this, offset, length);
     Cleanup.keepAlive(this);
     return stream;
   }

@@ -80,7 +80,7 @@ public final class SqliteConnection implements AutoCloseable {
     try {
       StatementHandle statement = handle.prepare(sql, utf8);
       try {
-        statement.bindAll(values);
+        Values.bindAll(statement, values);
         return statement.runToEnd();
       } finally {
         handle.finalizeStatement(statement);
@@ -139,7 +139,7 @@ public final class SqliteConnection implements AutoCloseable {
     try {
       StatementHandle statement = handle.prepare(sql, utf8);
       try {
-        statement.bindAll(values);
+        Values.bindAll(statement, values);
         return new SqliteStatement(this, statement);
       } catch (Throwable e) {
         handle.finalizeStatement(statement);
@@ -289,9 +289,9 @@ public final class SqliteConnection implements AutoCloseable {
    * Ends what the connection is running, from another thread and without waiting for it. The interrupted call fails
    * with {@code SQLITE_INTERRUPT} (9). A call that waits for another writer notices within a tenth of a second.
    *
-   * <p>A statement that is on a row counts as running, between its steps too: all that the connection executes from
-   * then on fails, until each statement that is on a row was stepped, reset or closed. If there is none, and no call is
-   * running, it has no effect.
+   * <p>A statement that is on a row counts as running, between its steps too: its next step fails, though the row was read
+   * ahead. Until each of them was stepped, reset or closed, all else that the connection executes fails as well, unless
+   * SQLite has come to the end of each of them already (see {@link SqliteStatement}). If there is none, and no call is running, it has no effect.
    *
    * @throws IllegalStateException if the connection is closed
    */

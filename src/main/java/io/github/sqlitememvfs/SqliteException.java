@@ -24,6 +24,9 @@ public class SqliteException extends RuntimeException {
   /** Index into the SQL, or -1. */
   private final int errorOffset;
 
+  /** Row of the batch, or -1. */
+  private long batchIndex = -1;
+
   SqliteException(int extendedCode, String message, String sql, int errorOffset) {
     super(message + " (" + SqliteCodes.name(extendedCode) + ", " + extendedCode + ")");
     this.extendedCode = extendedCode;
@@ -88,5 +91,18 @@ public class SqliteException extends RuntimeException {
    */
   public final int errorOffset() {
     return errorOffset;
+  }
+
+  /**
+   * Which row of a batch failed.
+   *
+   * @return its index, from 0, in the order of {@link SqliteStatement#addBatch}; -1 if it was not a row of a batch
+   */
+  public final long batchIndex() {
+    return batchIndex;
+  }
+
+  void setBatchIndex(long index) {
+    batchIndex = index;
   }
 }

@@ -29,13 +29,29 @@ import java.util.Map;
  * they are changed or cleared. While it is on a row, the statement keeps its connection's read transaction open, and
  * with it the version that it reads: reset or close it in time.
  *
- * <p><b>Threads.</b> Of a connection and its statements, one call runs at a time; a second thread waits. But steps
- * and the reading of columns are separate calls: threads that share a statement must agree on who uses it when.
+ * <p><b>Rows read ahead.</b> One call of SQLite brings many rows, in the end some hundred; the steps through them and the reading of their values are
+ * cheap. It begins with one, so that a query of which only the first row is wanted costs no more than that; each further call brings up to twice as
+ * many as the one before, as long as that is quick. A query that can have only one row is then over for SQLite, too. For the program nothing changes:
+ * <ul>
+ * <li>All rows of a query are of the version that the first is of, and until it has left the last row, other statements of the connection read that version,
+ *     too, unless they write.
+ * <li>An error that comes behind some rows comes behind them here, too.
+ * <li>A statement that changes something has done all of it with its first step, and is committed if no transaction is open; should
+ *     that fail, the first step fails. (Only one that gives more rows than fit into 16 KB stays open, until its last row or {@link #reset}.)
+ * <li>An {@linkplain SqliteConnection#interrupt interrupt} ends the rows that were read ahead, too.
+ * </ul>
+ * What this <em>connection</em> changes while a statement is on a row may be seen by the rows that follow, or not; SQLite leaves that open, and rows that were read
+ * ahead do not show it, nor that a transaction was rolled back. After such a change a statement goes on with one row a call: so a loop that changes the
+ * row it is on, or deletes the next, does what it does in SQLite. {@link #readAhead readAhead(false)} has each step run SQLite to
+ * one row and no further.
+ *
+ * <p><b>Threads.</b> Of a connection and its statements, one call runs at a time; a second thread waits. But steps,
+ * the reading of columns and the binding of parameters are separate calls: threads that share a statement must agree on who uses it when.
  *
  * <p><b>Closing.</b> By {@link #close}, or with the connection. A statement that is forgotten is closed after the
  * garbage collector found it.
  *
- * <p><b>Errors.</b> All methods but {@code close} and {@code sql} throw an {@link IllegalStateException} if the
+ * <p><b>Errors.</b> All methods but {@code close}, {@code sql} and {@code connection} throw an {@link IllegalStateException} if the
  * statement or its connection is closed.
  */
 public final class SqliteStatement implements AutoCloseable {
@@ -82,12 +98,9 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
    */
   public void bindNull(int index) {
-    enterToBind();
-    try {
-      statement.check(Native.bindNull(statement.address, index), index);
-    } finally {
-      exit();
-    }
+    StatementHandle to = toBind();
+    to.parameters.setNull(to.parameter(index));
+    Cleanup.keepAlive(this);
   }
 
   /**
@@ -99,12 +112,9 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
    */
   public void bindLong(int index, long value) {
-    enterToBind();
-    try {
-      statement.check(Native.bindLong(statement.address, index, value), index);
-    } finally {
-      exit();
-    }
+    StatementHandle to = toBind();
+    to.parameters.setLong(to.parameter(index), value);
+    Cleanup.keepAlive(this);
   }
 
   /**
@@ -140,12 +150,9 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
    */
   public void bindDouble(int index, double value) {
-    enterToBind();
-    try {
-      statement.check(Native.bindDouble(statement.address, index, value), index);
-    } finally {
-      exit();
-    }
+    StatementHandle to = toBind();
+    to.parameters.setDouble(to.parameter(index), value);
+    Cleanup.keepAlive(this);
   }
 
   /**
@@ -160,13 +167,8 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
    */
   public void bindText(int index, String value) {
-    byte[] utf8 = Values.utf8(0, value);
-    enterToBind();
-    try {
-      statement.check(Native.bindText(statement.address, index, utf8), index);
-    } finally {
-      exit();
-    }
+    toBind().setText(index, value);
+    Cleanup.keepAlive(this);
   }
 
   /**
@@ -179,13 +181,8 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
    */
   public void bindBlob(int index, byte[] value) {
-    int n = value.length;
-    enterToBind();
-    try {
-      statement.check(Native.bindBlob(statement.address, index, value, 0, n), index);
-    } finally {
-      exit();
-    }
+    toBind().setBytes(index, SQLITE_DATA_BLOB, value, 0, value.length);
+    Cleanup.keepAlive(this);
   }
 
   /**
@@ -208,12 +205,8 @@ public final class SqliteStatement implements AutoCloseable {
    */
   public void bind(int index, Object value) {
     Object converted = Values.convert(index, value);
-    enterToBind();
-    try {
-      statement.check(Values.bind(statement.address, index, converted), index);
-    } finally {
-      exit();
-    }
+    Values.bind(toBind(), index, converted);
+    Cleanup.keepAlive(this);
   }
 
   /**
@@ -226,12 +219,8 @@ public final class SqliteStatement implements AutoCloseable {
    */
   public void bindAll(Object... values) {
     Object[] converted = Values.convertAll(values);
-    enterToBind();
-    try {
-      statement.bindAll(converted);
-    } finally {
-      exit();
-    }
+    Values.bindAll(toBind(), converted);
+    Cleanup.keepAlive(this);
   }
 
   /**
@@ -339,12 +328,8 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
    */
   public void clearBindings() {
-    enterToBind();
-    try {
-      Native.clearBindings(statement.address);
-    } finally {
-      exit();
-    }
+    toBind().parameters.clear();
+    Cleanup.keepAlive(this);
   }
 
   /**
@@ -354,26 +339,95 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed
    */
   public int parameterCount() {
+    checkOpen();
+    return statement.parameters.count;
+  }
+
+  // ---- batches ----
+
+  /**
+   * Adds the parameters, as they are bound now, to the batch: with them the statement is run once by {@link #executeBatch}. They stay bound, so
+   * that only those need be bound that differ in the next row. The rows are kept in this object, in about as many bytes as their values have, and 9 for each.
+   *
+   * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
+   */
+  public void addBatch() {
+    toBind().addBatch();
+    Cleanup.keepAlive(this);
+  }
+
+  /**
+   * Runs the statement once for each row of the batch, in their order, in one call. It is done in a transaction of its own, or, if one is open, within a
+   * savepoint: all of it, or nothing. Rows that the statement gives are dropped.
+   *
+   * <pre>{@code
+   * try (SqliteStatement s = connection.prepare("INSERT INTO person VALUES (?, ?)")) {
+   *   for (Person p : people) {
+   *     s.bindLong(1, p.id());
+   *     s.bindText(2, p.name());
+   *     s.addBatch();
+   *   }
+   *   s.executeBatch();
+   * }
+   * }</pre>
+   *
+   * <p>Afterwards the batch is empty, also after an error, unless nothing was begun: another writer was busy, or there was no memory for it.
+   *
+   * @return how many rows were inserted, changed or deleted, those changed by triggers and foreign key actions not counted
+   * @throws SqliteException if the statement fails for one of them; what those before it did is rolled back, and {@link
+   *     SqliteException#batchIndex} tells which one it was
+   * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
+   * @throws SqliteFullException if the limit of bytes is reached; then SQLite has rolled back a transaction that was open, too
+   * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
+   */
+  public long executeBatch() {
+    toBind();
     enter();
     try {
-      return Native.parameterCount(statement.address);
+      return handle.runBatch(statement);
     } finally {
       exit();
     }
   }
 
+  /**
+   * Drops the rows of the batch. The parameters stay bound.
+   *
+   * @throws IllegalStateException if the statement is closed
+   */
+  public void clearBatch() {
+    checkOpen();
+    statement.parameters.clearBatch();
+    Cleanup.keepAlive(this);
+  }
+
+  /**
+   * How many rows the batch has.
+   *
+   * @return their number
+   * @throws IllegalStateException if the statement is closed
+   */
+  public int batchSize() {
+    checkOpen();
+    return statement.parameters.rows();
+  }
+
   // ---- rows ----
 
   /**
-   * Runs the statement to its next row.
+   * Goes to the next row. If it is not there already, SQLite is run to it; see <i>Rows read ahead</i> above.
    *
    * @return true if there is one; false at the end, after which a further call starts over
    * @throws SqliteException if the statement fails, after which a further call starts over
    * @throws SqliteBusyException if another writer held the database for longer than the busy timeout
    * @throws SqliteFullException if the limit of bytes is reached
-   * @throws IllegalStateException if the statement is closed
+   * @throws IllegalStateException if the statement is closed, or has a batch that was not executed
    */
   public boolean step() {
+    if (statement.nextHere()) {
+      Cleanup.keepAlive(this);
+      return true;
+    }
     enter();
     try {
       return statement.step();
@@ -385,6 +439,7 @@ public final class SqliteStatement implements AutoCloseable {
   /**
    * Puts the statement back to before its first row. Bindings stay.
    *
+   * @throws SqliteException if the statement changes something, was on one of many rows (of a RETURNING), and that could not be committed
    * @throws IllegalStateException if the statement is closed
    */
   public void reset() {
@@ -406,14 +461,10 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or not on a row
    */
   public long getLong(int column) {
-    int at = enterColumn(column);
-    try {
-      return type(at) == SQLITE_DATA_INTEGER
-          ? statement.row.getLong(at + 8)
-          : convertedLong(column);
-    } finally {
-      exit();
-    }
+    Rows rows = row(column);
+    long value = rows.type(column) == SQLITE_DATA_INTEGER ? rows.integer(column) : convertedLong(rows, column);
+    Cleanup.keepAlive(this);
+    return value;
   }
 
   /**
@@ -450,12 +501,10 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or not on a row
    */
   public double getDouble(int column) {
-    int at = enterColumn(column);
-    try {
-      return doubleAt(at, column);
-    } finally {
-      exit();
-    }
+    Rows rows = row(column);
+    double value = rows.type(column) == SQLITE_DATA_FLOAT ? rows.real(column) : convertedDouble(rows, column);
+    Cleanup.keepAlive(this);
+    return value;
   }
 
   /**
@@ -469,12 +518,10 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or not on a row
    */
   public String getText(int column) {
-    int at = enterColumn(column);
-    try {
-      return textAt(at, column);
-    } finally {
-      exit();
-    }
+    Rows rows = row(column);
+    String value = rows.type(column) == SQLITE_DATA_TEXT && rows.length(column) != Native.ROWS_ELSEWHERE ? rows.text(column) : convertedText(rows, column);
+    Cleanup.keepAlive(this);
+    return value;
   }
 
   /**
@@ -487,12 +534,79 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or not on a row
    */
   public byte[] getBlob(int column) {
-    int at = enterColumn(column);
-    try {
-      return blobAt(at, column);
-    } finally {
-      exit();
+    Rows rows = row(column);
+    byte[] value = isHere(rows, column) ? copy(rows, column) : convertedBlob(rows, column);
+    Cleanup.keepAlive(this);
+    return value;
+  }
+
+  /**
+   * Bytes of a column as {@link #getBlob} gives them, without a copy if they are at most 1024.
+   *
+   * @param column of the current row, from 0
+   * @return a read-only buffer, from its position to its limit; null for NULL. It is valid until the statement is stepped, reset or
+   *     closed; later it may show other bytes
+   * @throws SqliteException as {@link #getBlob} does
+   * @throws IllegalStateException if the statement is closed, or not on a row
+   */
+  public ByteBuffer getBuffer(int column) {
+    Rows rows = row(column);
+    ByteBuffer value = null;
+    if (isHere(rows, column)) {
+      value = ByteBuffer.wrap(rows.memory, rows.start(column), rows.length(column)).slice().asReadOnlyBuffer();
+    } else if (rows.type(column) != SQLITE_DATA_NULL) {
+      value = ByteBuffer.wrap(convertedBlob(rows, column)).asReadOnlyBuffer();
     }
+    Cleanup.keepAlive(this);
+    return value;
+  }
+
+  /**
+   * Copies the bytes of a column, as {@link #getBlob} gives them, into an array.
+   *
+   * @param column of the current row, from 0
+   * @param to where they go
+   * @param start index of the first
+   * @return how many there were; -1 for NULL
+   * @throws IndexOutOfBoundsException if there is not so much room in the array; its message says how many bytes there are, as {@link #getLength}
+   *     does, and nothing was copied
+   * @throws SqliteException as {@link #getBlob} does
+   * @throws IllegalStateException if the statement is closed, or not on a row
+   */
+  public int getBytes(int column, byte[] to, int start) {
+    Rows rows = row(column);
+    if (rows.type(column) == SQLITE_DATA_NULL) {
+      return -1;
+    }
+    int n = length(rows, column);
+    if (start < 0 || n > to.length - start) {
+      throw new IndexOutOfBoundsException("column " + column + " has " + n + " bytes, and from index " + start + " an array of "
+          + to.length + " has no room for them");
+    }
+    if (isHere(rows, column)) {
+      System.arraycopy(rows.memory, rows.start(column), to, start, n);
+    } else if (isBytes(rows, column)) {
+      n = copyElsewhere(column, to, start, n);
+    } else {
+      System.arraycopy(convertedBlob(rows, column), 0, to, start, n);
+    }
+    Cleanup.keepAlive(this);
+    return n;
+  }
+
+  /**
+   * How many bytes {@link #getBlob} would give.
+   *
+   * @param column of the current row, from 0
+   * @return their number; 0 for NULL
+   * @throws SqliteException {@code SQLITE_RANGE} if there is no such column; {@code SQLITE_NOMEM}
+   * @throws IllegalStateException if the statement is closed, or not on a row
+   */
+  public int getLength(int column) {
+    Rows rows = row(column);
+    int n = rows.type(column) == SQLITE_DATA_NULL ? 0 : length(rows, column);
+    Cleanup.keepAlive(this);
+    return n;
   }
 
   /**
@@ -504,22 +618,17 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or not on a row
    */
   public Object getObject(int column) {
-    int at = enterColumn(column);
-    try {
-      switch (type(at)) {
-        case SQLITE_DATA_INTEGER:
-          return statement.row.getLong(at + 8);
-        case SQLITE_DATA_FLOAT:
-          return doubleAt(at, column);
-        case SQLITE_DATA_TEXT:
-          return textAt(at, column);
-        case SQLITE_DATA_BLOB:
-          return blobAt(at, column);
-        default:
-          return null;
-      }
-    } finally {
-      exit();
+    switch (getColumnType(column)) {
+      case SQLITE_DATA_INTEGER:
+        return getLong(column);
+      case SQLITE_DATA_FLOAT:
+        return getDouble(column);
+      case SQLITE_DATA_TEXT:
+        return getText(column);
+      case SQLITE_DATA_BLOB:
+        return getBlob(column);
+      default:
+        return null;
     }
   }
 
@@ -545,9 +654,21 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed, or not on a row
    */
   public int getColumnType(int column) {
-    int at = enterColumn(column);
+    int type = row(column).type(column);
+    Cleanup.keepAlive(this);
+    return type;
+  }
+
+  /**
+   * Says whether rows may be read ahead. If not, each {@link #step} runs SQLite to one row and no further.
+   *
+   * @param allowed true, as it is at first; from the next time that the statement is started
+   * @throws IllegalStateException if the statement is closed
+   */
+  public void readAhead(boolean allowed) {
+    enter();
     try {
-      return type(at);
+      statement.readAhead = allowed;
     } finally {
       exit();
     }
@@ -628,7 +749,12 @@ public final class SqliteStatement implements AutoCloseable {
     return connection;
   }
 
-  /** Closes the statement; waits for another thread's call. Does nothing if it is closed already. */
+  /**
+   * Closes the statement; waits for another thread's call. Does nothing if it is closed already.
+   *
+   * @throws SqliteException if the statement changes something, was on one of many rows (of a RETURNING), and that could not be committed;
+   *     it is closed nevertheless
+   */
   @Override
   public void close() {
     cleanup.cancel();
@@ -655,54 +781,176 @@ public final class SqliteStatement implements AutoCloseable {
     Cleanup.keepAlive(this);
   }
 
-  private void enterToBind() {
-    enter();
-    if (statement.onRow) {
+  private void checkOpen() {
+    if (statement.closed) {
+      enter(); // says what is closed
       exit();
+    }
+  }
+
+  private StatementHandle toBind() {
+    if (statement.closed || statement.onRow) {
+      checkOpen();
       throw new IllegalStateException("statement is on a row: reset() it before parameters are bound: " + statement.sql);
     }
-    if (statement.ended) {
-      statement.reset();
-    }
+    return statement;
   }
 
-  /** Takes the lock, and returns where in the row's memory the column is. */
-  private int enterColumn(int column) {
-    enter();
-    if (!statement.onRow || column < 0 || column >= statement.columns) {
-      RuntimeException e = statement.onRow ? noColumn(column, statement.columns) : statement.noRow();
-      exit();
-      throw e;
+  /** The rows, whose current one has that column. */
+  private Rows row(int column) {
+    if (statement.closed || !statement.onRow || column < 0 || column >= statement.rows.columns()) {
+      checkOpen();
+      throw statement.onRow ? noColumn(column, statement.rows.columns()) : statement.noRow();
     }
-    return Native.ROW_HEADER + column * Native.ROW_COLUMN;
+    return statement.rows;
   }
 
-  // ---- under the lock ----
+  // ---- values ----
 
   private SqliteException noColumn(int column, int count) {
     return SqliteException.of(SqliteCodes.RANGE, "there is no column " + column + ": the statement has "
         + (count == 0 ? "none" : count == 1 ? "only column 0" : "0 to " + (count - 1)), statement.sql, -1);
   }
 
-  private int type(int at) {
-    return statement.row.getInt(at);
+  private static boolean isBytes(Rows rows, int column) {
+    int type = rows.type(column);
+    return type == SQLITE_DATA_TEXT || type == SQLITE_DATA_BLOB;
   }
 
-  private double doubleAt(int at, int column) {
-    if (type(at) == SQLITE_DATA_FLOAT) {
-      return statement.row.getDouble(at + 8);
+  /** Whether it is a text or blob whose bytes are in the row's memory. */
+  private static boolean isHere(Rows rows, int column) {
+    return isBytes(rows, column) && rows.length(column) != Native.ROWS_ELSEWHERE;
+  }
+
+  private int length(Rows rows, int column) {
+    return isHere(rows, column) ? rows.length(column)
+        : isBytes(rows, column) ? copyElsewhere(column, EMPTY, 0, 0)
+        : convertedBlob(rows, column).length;
+  }
+
+  /** Copies up to n bytes that SQLite has, and returns how many there are. */
+  private int copyElsewhere(int column, byte[] to, int start, int n) {
+    enterRow(column);
+    try {
+      handle.out[0] = SqliteCodes.OK;
+      int length = Native.columnBytes(statement.address, column, to, start, n, handle.out);
+      checkConverted(column);
+      return length;
+    } finally {
+      exit();
     }
-    handle.out[0] = SqliteCodes.OK;
-    double value = Native.columnDouble(statement.address, column, handle.out);
-    checkConverted(column);
-    return value;
   }
 
-  private long convertedLong(int column) {
-    handle.out[0] = SqliteCodes.OK;
-    long value = Native.columnLong(statement.address, column, handle.out);
-    checkConverted(column);
-    return value;
+  private static byte[] copy(Rows rows, int column) {
+    int start = rows.start(column);
+    int n = rows.length(column);
+    return n == 0 ? EMPTY : Arrays.copyOfRange(rows.memory, start, start + n);
+  }
+
+  private long convertedLong(Rows rows, int column) {
+    switch (rows.type(column)) {
+      case SQLITE_DATA_NULL:
+        return 0;
+      case SQLITE_DATA_FLOAT:
+        return (long) rows.real(column);
+      default:
+    }
+    enterRow(column);
+    try {
+      if (isHere(rows, column)) {
+        return Native.bytesToLong(handle.address(), rows.type(column), rows.memory, rows.start(column), rows.length(column));
+      }
+      handle.out[0] = SqliteCodes.OK;
+      long value = Native.columnLong(statement.address, column, handle.out);
+      checkConverted(column);
+      return value;
+    } finally {
+      exit();
+    }
+  }
+
+  private double convertedDouble(Rows rows, int column) {
+    switch (rows.type(column)) {
+      case SQLITE_DATA_NULL:
+        return 0;
+      case SQLITE_DATA_INTEGER:
+        return (double) rows.integer(column);
+      default:
+    }
+    enterRow(column);
+    try {
+      if (isHere(rows, column)) {
+        return Native.bytesToDouble(handle.address(), rows.type(column), rows.memory, rows.start(column), rows.length(column));
+      }
+      handle.out[0] = SqliteCodes.OK;
+      double value = Native.columnDouble(statement.address, column, handle.out);
+      checkConverted(column);
+      return value;
+    } finally {
+      exit();
+    }
+  }
+
+  private String convertedText(Rows rows, int column) {
+    switch (rows.type(column)) {
+      case SQLITE_DATA_NULL:
+        return null;
+      case SQLITE_DATA_INTEGER:
+        return Long.toString(rows.integer(column));
+      case SQLITE_DATA_BLOB:
+        return isHere(rows, column) ? rows.text(column) : Text.decode(elsewhere(rows, column));
+      case SQLITE_DATA_FLOAT:
+        return Text.decode(realText(rows, column));
+      default:
+        return Text.decode(elsewhere(rows, column));
+    }
+  }
+
+  private byte[] convertedBlob(Rows rows, int column) {
+    switch (rows.type(column)) {
+      case SQLITE_DATA_NULL:
+        return null;
+      case SQLITE_DATA_INTEGER:
+        return Long.toString(rows.integer(column)).getBytes(UTF_8);
+      case SQLITE_DATA_FLOAT:
+        return realText(rows, column);
+      default:
+        return elsewhere(rows, column);
+    }
+  }
+
+  private byte[] realText(Rows rows, int column) {
+    enterRow(column);
+    try {
+      return Native.doubleToText(handle.address(), rows.real(column));
+    } finally {
+      exit();
+    }
+  }
+
+  /** A copy of bytes that SQLite has: its statement is on the row of which they are. */
+  private byte[] elsewhere(Rows rows, int column) {
+    enterRow(column);
+    try {
+      handle.out[0] = SqliteCodes.OK;
+      byte[] bytes = rows.type(column) == SQLITE_DATA_BLOB
+          ? Native.columnBlob(statement.address, column, handle.out)
+          : Native.columnText(statement.address, column, handle.out);
+      checkColumn(bytes, column);
+      return bytes;
+    } finally {
+      exit();
+    }
+  }
+
+  /** Takes the lock. Another thread may have been there since the row was looked at. */
+  private void enterRow(int column) {
+    enter();
+    if (!statement.onRow || column >= statement.rows.columns()) {
+      RuntimeException e = statement.noRow();
+      exit();
+      throw e;
+    }
   }
 
   private void checkConverted(int column) {
@@ -713,45 +961,6 @@ public final class SqliteStatement implements AutoCloseable {
 
   private SqliteException noMemory(int column) {
     return SqliteException.of(SqliteCodes.NOMEM, "no memory for the value of column " + column, statement.sql, -1);
-  }
-
-  private String textAt(int at, int column) {
-    int type = type(at);
-    if (type == SQLITE_DATA_NULL) {
-      return null;
-    }
-    ByteBuffer row = statement.row;
-    int n = row.getInt(at + 4);
-    if (type == SQLITE_DATA_TEXT && n != Native.ROW_ELSEWHERE) {
-      row.position((int) row.getLong(at + 8));
-      row.get(handle.scratch, 0, n);
-      return new String(handle.scratch, 0, n, UTF_8);
-    }
-    handle.out[0] = SqliteCodes.OK;
-    byte[] utf8 = Native.columnText(statement.address, column, handle.out);
-    checkColumn(utf8, column);
-    return Text.decode(utf8);
-  }
-
-  private byte[] blobAt(int at, int column) {
-    int type = type(at);
-    if (type == SQLITE_DATA_NULL) {
-      return null;
-    }
-    ByteBuffer row = statement.row;
-    int n = row.getInt(at + 4);
-    if ((type == SQLITE_DATA_BLOB || type == SQLITE_DATA_TEXT) && n != Native.ROW_ELSEWHERE) {
-      byte[] bytes = n == 0 ? EMPTY : new byte[n];
-      row.position((int) row.getLong(at + 8));
-      row.get(bytes);
-      return bytes;
-    }
-    handle.out[0] = SqliteCodes.OK;
-    byte[] bytes = type == SQLITE_DATA_BLOB
-        ? Native.columnBlob(statement.address, column, handle.out)
-        : Native.columnText(statement.address, column, handle.out);
-    checkColumn(bytes, column);
-    return bytes;
   }
 
   private void checkColumn(byte[] bytes, int column) {
@@ -796,7 +1005,7 @@ public final class SqliteStatement implements AutoCloseable {
    */
   private Map<String, Integer> parametersByName() {
     Map<String, Integer> byName = new HashMap<>();
-    int count = Native.parameterCount(statement.address);
+    int count = statement.parameters.count;
     for (int i = 1; i <= count; i++) {
       byte[] utf8 = Native.parameterName(statement.address, i);
       if (utf8 != null) {
@@ -815,7 +1024,7 @@ public final class SqliteStatement implements AutoCloseable {
 
   private String parameterNames() {
     List<String> names = new ArrayList<>();
-    int count = Native.parameterCount(statement.address);
+    int count = statement.parameters.count;
     for (int i = 1; i <= count; i++) {
       byte[] utf8 = Native.parameterName(statement.address, i);
       if (utf8 != null) {

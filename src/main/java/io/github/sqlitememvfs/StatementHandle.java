@@ -3,36 +3,84 @@ package io.github.sqlitememvfs;
 import java.nio.ByteBuffer;
 
 /**
- * The native side of one statement. All fields are under the lock of its connection.
+ * The native side of one statement.
+ *
+ * <p><b>Rows read ahead.</b> A call for rows brings as many as are expected to be wanted: one at first, then twice as many as the time
+ * before. Behind the last of a call, SQLite is run on only if its end comes next. What that changes for the program is made good: a
+ * version whose reading SQLite has ended is held while there is a row of it ({@link Native#rowsHeld}), an error stands until the rows before it were
+ * read, an interrupt ends the reading of rows that are there already, too.
+ *
+ * <p><b>Lock.</b> That of its connection, but for the values of parameters and the rows that are there: a statement is used by one thread at a time, and
+ * these never touch SQLite.
  *
  * <p>It belongs to its connection, which finalizes it when it is closed. It never refers to the {@link
  * SqliteStatement}, so that this can be found forgotten.
  */
 final class StatementHandle {
+  /** Keeps the doubling from overflowing: memory ends a call long before. */
+  private static final int MOST_ROWS = 1 << 20;
+
+  /** A call for rows that takes longer is not followed by one for more. */
+  private static final long LONG_FETCH_NANOS = 1_000_000;
+
+  /** So many rows are worth a look at the clock. */
+  private static final int TIMED_ROWS = 8;
+
   final ConnectionHandle connection;
   final String sql;
+  final Parameters parameters;
+
+  /** Whether it changes nothing, and gives rows. */
+  private final boolean query;
 
   /** The sqlite3_stmt; zero: closed. */
   long address;
+
+  /** The same as address == 0, or about to be. */
+  volatile boolean closed;
 
   /** Neighbours in the connection's list. */
   StatementHandle previous;
 
   StatementHandle next;
 
-  /** Where rows are left ({@link Native#ROW_HEADER}); null until one is needed. */
-  ByteBuffer row;
-
-  long rowAddress;
+  /** Null: it gives no rows. */
+  final Rows rows;
 
   /** Whether there is a current row. */
   boolean onRow;
 
-  /** Columns of the current row. */
-  int columns;
+  /** Where SQLite is: behind the rows that came. */
+  private enum At {
+    START,
+    ROW,
+    /** On a row for which there was no room. */
+    NEXT_ROW,
+    END
+  }
 
-  /** Whether it was run to its end, or to an error, and must be reset before parameters can be bound. */
-  boolean ended;
+  private At at = At.START;
+
+  /** What comes behind the rows; null: the end. */
+  private RuntimeException failure;
+
+  /** Whether it counts among the connection's rows held. */
+  private boolean held;
+
+  /** What the user wants, and since it was started: if false, one row a call, and SQLite is never run beyond it. */
+  boolean readAhead = true;
+
+  private boolean ahead;
+
+  /** How many rows were asked for last time. */
+  private int most;
+
+  private boolean moreRoom;
+
+  /** What the connection had counted when it was started, and when rows were asked for. */
+  private int interrupts;
+
+  private long writes;
 
   /** Microseconds that it still has, if there is a limit of them. */
   private long left;
@@ -40,86 +88,211 @@ final class StatementHandle {
   /** Whether it was ended on a row, which the next step has to say. */
   private boolean interrupted;
 
-  StatementHandle(ConnectionHandle connection, String sql, long address) {
+  StatementHandle(ConnectionHandle connection, String sql, long address, int parameters, int columns, boolean readOnly) {
     this.connection = connection;
     this.sql = sql;
     this.address = address;
+    this.parameters = new Parameters(parameters);
+    this.query = readOnly && columns > 0;
+    this.rows = columns > 0 ? new Rows(columns, !query) : null;
     this.left = connection.statementMicros;
+  }
+
+  // ---- rows ----
+
+  /** To the next of the rows that are there already; without the lock. False: ask with it. */
+  boolean nextHere() {
+    return onRow && !closed && connection.interrupts() == interrupts && rows.next();
   }
 
   /** Runs it to its next row. False: there is none. */
   boolean step() {
-    onRow = false;
+    checkNoBatch();
     if (interrupted) {
-      interrupted = false;
+      reset();
       throw interruptedException();
     }
-    if (row == null && Native.columnCount(address) > 0) {
-      useRow(connection.takeRow(0));
+    if (onRow && connection.interrupts() != interrupts && (at != At.ROW || rows.left() > 0)) { // SQLite would say so, were the rows not here
+      reset();
+      throw interruptedException();
     }
-    int code = connection.statementMicros == 0 ? stepOnce() : stepInTime();
-    if (code == SqliteCodes.ROW) {
-      ended = false;
-      columns = row == null ? -1 : row.getInt(0);
-      if (columns < 0) {
-        enlargeRow();
-      }
-      onRow = true;
+    if (onRow && rows.next()) {
       return true;
     }
-    ended = true;
-    left = connection.statementMicros;
-    if (code == SqliteCodes.DONE) {
+    leaveRow();
+    if (at == At.END) {
+      end();
+      if (failure != null) {
+        RuntimeException e = failure;
+        failure = null;
+        e.fillInStackTrace();
+        throw e;
+      }
       return false;
     }
+    return fetch();
+  }
+
+  private boolean fetch() {
+    boolean start = at == At.START;
+    int how = connection.inBody() ? Native.FETCH_IN_BODY : 0;
+    if (start) {
+      how |= Native.FETCH_START;
+      ahead = readAhead;
+      most = 1;
+      interrupts = connection.interrupts();
+    } else {
+      most = ahead && writes == connection.writes() ? Math.min(2 * most, MOST_ROWS) : 1;
+    }
+    if (ahead) {
+      how |= Native.FETCH_AHEAD;
+    }
+    if (!query) {
+      connection.countWrite();
+    }
+    writes = connection.writes();
+    if (at == At.NEXT_ROW) {
+      how |= Native.FETCH_PENDING;
+    }
+    if (moreRoom) {
+      moreRoom = false;
+      rows.grow(0);
+    }
+    long result = call(how, start ? parameters.toRun(rows != null) : null);
+    while ((result & Native.FETCH_NO_ROOM) != 0) {
+      at = At.NEXT_ROW; // also if there is no memory for it now
+      rows.grow((int) (result >>> 32));
+      how = how & ~Native.FETCH_START | Native.FETCH_PENDING;
+      result = call(how, null);
+    }
+    int code = (short) result;
+    int count = rows == null ? 0 : (int) (result >>> 32);
+    held = (result & Native.FETCH_HELD) != 0;
+    switch (code) {
+      case SqliteCodes.ROW:
+        at = At.ROW;
+        break;
+      case Native.ROWS_PENDING:
+        at = At.NEXT_ROW;
+        moreRoom = rows.memory.length < Rows.ENOUGH;
+        break;
+      case SqliteCodes.DONE:
+        at = At.END;
+        break;
+      default:
+        fail(code, count);
+    }
+    if (count == 0) {
+      end();
+      return false;
+    }
+    rows.come(count);
+    onRow = true;
+    return true;
+  }
+
+  private long call(int how, byte[] values) {
+    if (connection.statementMicros != 0) {
+      connection.startTimer(left);
+    }
+    long start = most < TIMED_ROWS ? 0 : System.nanoTime();
+    long result = Native.fetch(address, how, values, parameters.size(), most, rows == null ? null : rows.memory);
+    if (most >= TIMED_ROWS && System.nanoTime() - start > LONG_FETCH_NANOS) {
+      most = Math.max(1, most / 4);
+    }
+    if (connection.statementMicros != 0) {
+      left = connection.timeLeft();
+    }
+    return result;
+  }
+
+  /** An error, behind so many rows. Of what changes the database none of them is given: the error has undone it. */
+  private void fail(int code, int count) {
+    RuntimeException e;
+    parameters.resend();
     try {
-      throw code == Native.BODY_ENDED ? connection.bodyEndedException() : connection.error(code, sql, null);
+      e = code == Native.ROWS_BODY_ENDED ? connection.bodyEndedException() : connection.error(code, sql, null);
     } finally { // also when there is no memory for the message
+      at = At.END;
       Native.reset(address);
+      if (count == 0 || !query) {
+        releaseHeld();
+        end();
+      }
+    }
+    if (count == 0 || !query) {
+      throw e;
+    }
+    failure = e;
+  }
+
+  /** It is at its end, and starts over with the next step. */
+  private void end() {
+    at = At.START;
+    left = connection.statementMicros;
+  }
+
+  private void leaveRow() {
+    onRow = false;
+    releaseHeld();
+  }
+
+  private void releaseHeld() {
+    if (held) {
+      held = false;
+      connection.releaseRows();
     }
   }
 
-  private int stepOnce() {
-    return Native.step(address, connection.inBody(), rowAddress, row == null ? 0 : row.capacity());
-  }
-
-  private int stepInTime() {
-    connection.startTimer(left);
-    int code = stepOnce();
-    left = connection.timeLeft();
-    return code;
-  }
-
-  /** Runs it to its end. Returns how many rows it changed. */
+  /** Runs it to its end, and drops its rows. Returns how many it changed. */
   long runToEnd() {
-    long before = Native.totalChanges(connection.address());
-    while (step()) {}
-    // What the connection counts is that of the last statement that changes rows, which this need not be.
-    return Native.totalChanges(connection.address()) == before ? 0 : Native.changes(connection.address());
+    checkNoBatch();
+    reset();
+    connection.countWrite();
+    connection.startTimer(connection.statementMicros);
+    int how = Native.FETCH_START | (connection.inBody() ? Native.FETCH_IN_BODY : 0);
+    long result = Native.fetch(address, how, parameters.toRun(false), parameters.size(), 1, null);
+    int code = (short) result;
+    if (code != SqliteCodes.DONE) {
+      fail(code, 0);
+    }
+    int changed = (int) (result >>> 32);
+    return changed == Integer.MAX_VALUE ? Native.changes(connection.address()) : changed;
   }
 
-  /** Sets all parameters to what {@link Values#convertAll} gave. */
-  void bindAll(Object[] converted) {
-    int count = Native.parameterCount(address);
-    if (count != converted.length) {
-      throw new IllegalArgumentException("the statement has " + count + (count == 1 ? " parameter" : " parameters")
-          + ", but " + converted.length + (converted.length == 1 ? " value was" : " values were") + " given: " + sql);
-    }
-    for (int i = 0; i < converted.length; i++) {
-      check(Values.bind(address, i + 1, converted[i]), i + 1);
-    }
-  }
-
-  /** Throws what a code of binding a parameter stands for. */
-  void check(int code, int index) {
-    if (code == SqliteCodes.RANGE) {
-      int count = Native.parameterCount(address);
-      throw SqliteException.of(code, "there is no parameter " + index + ": the statement has "
-          + (count == 0 ? "none" : count == 1 ? "only parameter 1" : "1 to " + count), sql, -1);
-    }
+  /** Back to before the first row. */
+  void reset() {
+    int code = toStart();
     if (code != SqliteCodes.OK) {
       throw connection.error(code, sql, null);
     }
+  }
+
+  private int toStart() {
+    boolean running = at == At.ROW || at == At.NEXT_ROW;
+    leaveRow();
+    failure = null;
+    interrupted = false;
+    end();
+    return running ? Native.reset(address) : SqliteCodes.OK;
+  }
+
+  /** Ends it if it is on a row: it can no longer be read, and its next step fails, as one that was interrupted. */
+  void interrupt() {
+    if (onRow) {
+      toStart(); // what it changed is undone next
+      interrupted = true;
+    }
+  }
+
+  /** Finalizes it. Returns SQLite's code if that has ended it half-way and it could not be committed. */
+  int close() {
+    boolean running = at == At.ROW || at == At.NEXT_ROW;
+    closed = true; // before it has left its row: whoever reads it without the lock says what is so
+    leaveRow();
+    int code = Native.finalizeStatement(address);
+    address = 0;
+    return running ? code : SqliteCodes.OK;
   }
 
   private SqliteException interruptedException() {
@@ -132,33 +305,141 @@ final class StatementHandle {
         : new IllegalStateException("statement is not on a row: step() must have returned true: " + sql);
   }
 
-  /** Ends it if it is on a row: it can no longer be read, and its next step fails, as one that was interrupted. */
-  void interrupt() {
-    if (onRow) {
-      reset();
-      ended = true;
-      interrupted = true;
+  // ---- parameters: without the lock, but for long values ----
+
+  /** Index from 0 of a parameter. */
+  int parameter(int index) {
+    if (index < 1 || index > parameters.count) {
+      int count = parameters.count;
+      throw SqliteException.of(SqliteCodes.RANGE, "there is no parameter " + index + ": the statement has "
+          + (count == 0 ? "none" : count == 1 ? "only parameter 1" : "1 to " + count), sql, -1);
+    }
+    return index - 1;
+  }
+
+  /** Throws unless so many values can be bound. */
+  void checkCount(int values) {
+    int count = parameters.count;
+    if (count != values) {
+      throw new IllegalArgumentException("the statement has " + count + (count == 1 ? " parameter" : " parameters")
+          + ", but " + values + (values == 1 ? " value was" : " values were") + " given: " + sql);
     }
   }
 
-  /** Back to before the first row. */
-  void reset() {
-    onRow = false;
-    ended = false;
-    interrupted = false;
-    left = connection.statementMicros;
-    Native.reset(address);
+  void setText(int index, String text) {
+    int i = parameter(index);
+    if (text.length() > Parameters.LONG_VALUE || text.length() > connection.longest || !parameters.setAscii(i, text)) {
+      byte[] utf8 = Values.utf8(index, text);
+      setBytes(index, SqliteStatement.SQLITE_DATA_TEXT, utf8, 0, utf8.length);
+    }
   }
 
-  private void useRow(ByteBuffer buffer) {
-    row = buffer;
-    rowAddress = Native.address(buffer);
+  void setBytes(int index, int type, byte[] from, int start, int n) {
+    int i = parameter(index);
+    if (n <= Parameters.LONG_VALUE && n <= connection.longest) {
+      parameters.setBytes(i, type, from, start, n);
+      return;
+    }
+    enter();
+    try {
+      Native.reset(address);
+      setLeft(i, type, type == SqliteStatement.SQLITE_DATA_TEXT
+          ? Native.bindText(address, index, from)
+          : Native.bindBlob(address, index, from, start, n));
+    } finally {
+      connection.exit();
+    }
   }
 
-  /** For more columns than the memory has room for; a change of the schema can add some to a {@code SELECT *}. */
-  private void enlargeRow() {
-    useRow(connection.takeRow(Native.columnCount(address)));
-    Native.row(address, rowAddress, row.capacity());
-    columns = row.getInt(0);
+  /** What remains in a buffer. */
+  void setBlob(int index, ByteBuffer from) {
+    int i = parameter(index);
+    ByteBuffer own = from.duplicate(); // another thread may move the position: the copy stays within the buffer
+    int n = own.remaining();
+    if (n <= Parameters.LONG_VALUE && n <= connection.longest) {
+      parameters.setBytes(i, own, n);
+    } else if (from.isDirect()) {
+      enter();
+      try {
+        Native.reset(address);
+        setLeft(i, SqliteStatement.SQLITE_DATA_BLOB, Native.bindBlobDirect(address, index, own, own.position(), n));
+        Cleanup.keepAlive(own);
+      } finally {
+        connection.exit();
+      }
+    } else if (from.hasArray()) {
+      setBytes(index, SqliteStatement.SQLITE_DATA_BLOB, own.array(), own.arrayOffset() + own.position(), n);
+    } else {
+      byte[] copy = new byte[n]; // a read-only one
+      own.get(copy);
+      setBytes(index, SqliteStatement.SQLITE_DATA_BLOB, copy, 0, n);
+    }
+  }
+
+  private void setLeft(int i, int type, int code) {
+    if (code != SqliteCodes.OK) {
+      parameters.resend(); // SQLite may have dropped the value before
+      throw connection.error(code, sql, null);
+    }
+    parameters.setLeft(i, type);
+  }
+
+  /** Takes the connection's lock. Throws if it or the statement is closed. */
+  void enter() {
+    connection.enter();
+    if (address == 0) {
+      connection.exit();
+      throw new IllegalStateException("statement is closed: " + sql);
+    }
+  }
+
+  // ---- batch ----
+
+  /** Makes the values a row of the batch; without the lock. */
+  void addBatch() {
+    takeBack();
+    parameters.addRow();
+  }
+
+  /** In a batch each row has its own long values, and running it sets those of SQLite to others. */
+  void takeBack() {
+    for (int i = 0; i < parameters.count; i++) {
+      if (parameters.left(i) != 0) {
+        takeBack(i);
+      }
+    }
+  }
+
+  /** A long value that SQLite was given already. */
+  private void takeBack(int i) {
+    enter();
+    try {
+      byte[] bytes = Native.bound(address, i + 1);
+      if (bytes == null) {
+        throw SqliteException.of(SqliteCodes.NOMEM, "no memory for the value of parameter " + (i + 1), sql, -1);
+      }
+      parameters.setBytes(i, parameters.left(i), bytes, 0, bytes.length);
+    } finally {
+      connection.exit();
+    }
+  }
+
+  /** Runs the rows of the batch, which is empty then. Returns how many rows they changed; results[0]: how many of them were run. */
+  long runBatch(long[] results) {
+    byte[][] chunks = parameters.chunks();
+    int[] sizes = parameters.sizes();
+    parameters.clearBatch();
+    connection.countWrite();
+    int code = Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros, results);
+    if (code != SqliteCodes.OK) {
+      fail(code, 0);
+    }
+    return results[1];
+  }
+
+  private void checkNoBatch() {
+    if (parameters.rows() > 0) {
+      throw new IllegalStateException("there is a batch of " + parameters.rows() + " rows: executeBatch() or clearBatch() first: " + sql);
+    }
   }
 }

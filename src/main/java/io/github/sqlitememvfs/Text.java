@@ -8,12 +8,17 @@ final class Text {
 
   /** UTF-8 of a text whose surrogates must all be in pairs; what: how the message calls the text. */
   static byte[] encode(String text, String what, String remedy) {
+    check(text, what, remedy);
+    return text.getBytes(UTF_8);
+  }
+
+  /** Throws unless UTF-8 can hold the text. */
+  static void check(String text, String what, String remedy) {
     int lone = loneSurrogate(text);
     if (lone >= 0) {
       throw new IllegalArgumentException(what + " has a lone surrogate at index " + lone + " ("
           + String.format("U+%04X", (int) text.charAt(lone)) + "), which UTF-8 cannot hold; " + remedy);
     }
-    return text.getBytes(UTF_8);
   }
 
   /** UTF-8 of SQL. */

@@ -11,8 +11,13 @@ import java.nio.channels.WritableByteChannel;
 
 /** Versions on their way out, and what both ways have in common. */
 final class Transfer {
-  /** Size of a buffer that bytes are copied through. */
-  static final int BUFFER_BYTES = 128 * 1024;
+  /** Size of a buffer that bytes are copied through: fewer calls than with less, and the processor's cache still holds it. */
+  static final int BUFFER_BYTES = 256 * 1024;
+
+  /** The same for a stream of unknown length, until it has given {@link #SMALL_BYTES}: a new array costs a small load more than calls do. */
+  static final int SMALL_BUFFER_BYTES = 64 * 1024;
+
+  static final int SMALL_BYTES = 1024 * 1024;
 
   /** Memory of the store that lies in one piece is read and written where it is if it is at least this long. */
   static final int MIN_DIRECT_BYTES = 32 * 1024;
@@ -60,16 +65,16 @@ final class Transfer {
 
   /** Writes the whole version to a stream. Throws if the pin is closed, also half-way. */
   static void write(PinHandle pin, OutputStream out) throws IOException {
-    write(pin, 0, out);
+    write(pin, 0, pin.size(), out);
   }
 
-  /** Writes the version from an offset on to a stream. */
-  static void write(PinHandle pin, long from, OutputStream out) throws IOException {
-    byte[] buffer = new byte[(int) Math.min(BUFFER_BYTES, Math.max(1, pin.size() - from))];
+  /** Writes the version from an offset to another, which it must have, to a stream. */
+  static void write(PinHandle pin, long from, long end, OutputStream out) throws IOException {
+    byte[] buffer = new byte[(int) Math.min(BUFFER_BYTES, Math.max(1, end - from))];
     pin.checkOpen();
     long offset = from;
-    for (int n; offset < pin.size(); offset += n) {
-      n = pin.read(offset, buffer, 0, buffer.length);
+    for (int n; offset < end; offset += n) {
+      n = pin.read(offset, buffer, 0, (int) Math.min(buffer.length, end - offset));
       out.write(buffer, 0, n);
     }
   }

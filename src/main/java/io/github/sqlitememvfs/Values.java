@@ -3,35 +3,31 @@ package io.github.sqlitememvfs;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 
-/**
- * Objects as values of parameters. Converting runs the caller's code ({@code toString}) and is done before the
- * connection's lock is taken; binding what came of it is done under it.
- */
+/** Objects as values of parameters. Converting runs the caller's code ({@code toString}), and is done before anything is bound. */
 final class Values {
-  /** A text in UTF-8. */
-  private static final class Utf8 {
-    final byte[] bytes;
-
-    Utf8(byte[] bytes) {
-      this.bytes = bytes;
-    }
-  }
+  private static final String BIND_BYTES = "bind its bytes with bindBlob";
 
   private Values() {}
 
-  /** UTF-8 of a text that is to be bound. */
-  static byte[] utf8(int index, String text) {
-    return Text.encode(text, index > 0 ? "text of parameter " + index : "text", "bind its bytes with bindBlob");
+  private static String textOf(int index) {
+    return "text of parameter " + index;
   }
 
-  /** Null, Long, Double, Utf8, byte[] or ByteBuffer. */
+  /** UTF-8 of a text that is to be bound. */
+  static byte[] utf8(int index, String text) {
+    return Text.encode(text, textOf(index), BIND_BYTES);
+  }
+
+  /** Null, Long, Double, String, byte[] or ByteBuffer. */
   static Object convert(int index, Object value) {
     if (value == null || value instanceof Long || value instanceof Double || value instanceof byte[]
         || value instanceof ByteBuffer) {
       return value;
     }
     if (value instanceof CharSequence) {
-      return new Utf8(utf8(index, value.toString()));
+      String text = value.toString();
+      Text.check(text, textOf(index), BIND_BYTES);
+      return text;
     }
     if (value instanceof Integer || value instanceof Short || value instanceof Byte) {
       return ((Number) value).longValue();
@@ -64,37 +60,30 @@ final class Values {
     return converted;
   }
 
-  /** Binds what {@link #convert} gave, and returns SQLite's code. */
-  static int bind(long statement, int index, Object converted) {
+  /** Binds what {@link #convert} gave. */
+  static void bind(StatementHandle statement, int index, Object converted) {
+    int i = statement.parameter(index);
     if (converted == null) {
-      return Native.bindNull(statement, index);
-    }
-    if (converted instanceof Utf8) {
-      return Native.bindText(statement, index, ((Utf8) converted).bytes);
-    }
-    if (converted instanceof Long) {
-      return Native.bindLong(statement, index, (Long) converted);
-    }
-    if (converted instanceof Double) {
-      return Native.bindDouble(statement, index, (Double) converted);
-    }
-    if (converted instanceof byte[]) {
+      statement.parameters.setNull(i);
+    } else if (converted instanceof Long) {
+      statement.parameters.setLong(i, (Long) converted);
+    } else if (converted instanceof Double) {
+      statement.parameters.setDouble(i, (Double) converted);
+    } else if (converted instanceof String) {
+      statement.setText(index, (String) converted);
+    } else if (converted instanceof byte[]) {
       byte[] blob = (byte[]) converted;
-      return Native.bindBlob(statement, index, blob, 0, blob.length);
+      statement.setBytes(index, SqliteStatement.SQLITE_DATA_BLOB, blob, 0, blob.length);
+    } else {
+      statement.setBlob(index, (ByteBuffer) converted);
     }
-    ByteBuffer buffer = (ByteBuffer) converted;
-    int start = buffer.position();
-    int n = Math.max(0, buffer.limit() - start); // another thread may move them: the copy stays within the buffer
-    if (buffer.isDirect()) {
-      int code = Native.bindBlobDirect(statement, index, buffer, start, n);
-      Cleanup.keepAlive(buffer);
-      return code;
+  }
+
+  /** Binds all of them, from parameter 1 on. */
+  static void bindAll(StatementHandle statement, Object[] converted) {
+    statement.checkCount(converted.length);
+    for (int i = 0; i < converted.length; i++) {
+      bind(statement, i + 1, converted[i]);
     }
-    if (buffer.hasArray()) {
-      return Native.bindBlob(statement, index, buffer.array(), buffer.arrayOffset() + start, n);
-    }
-    byte[] copy = new byte[n]; // a read-only one
-    buffer.duplicate().get(copy);
-    return Native.bindBlob(statement, index, copy, 0, n);
   }
 }

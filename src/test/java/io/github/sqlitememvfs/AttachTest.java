@@ -211,4 +211,27 @@ class AttachTest {
     vfs.deserialize("other", List.of(OtherSqlite.database("CREATE TABLE t(x)", "INSERT INTO t VALUES (1), (2)")));
     assertEquals(2, Sql.number(connection, "SELECT count(*) FROM o.t"));
   }
+
+  /** Rows of one database that were read ahead keep no version of another. */
+  @Test
+  void anAttachedDatabaseIsReadAndWrittenWhileRowsOfAnotherAreHeld() {
+    try (MemoryVfs memory = MemoryVfs.create(); SqliteConnection c = memory.open("one"); SqliteConnection writer = memory.open("two")) {
+      writer.execute("CREATE TABLE u(v)");
+      c.execute("CREATE TABLE t(v); INSERT INTO t VALUES (1); ATTACH 'file:two' AS two");
+      try (SqliteStatement count = c.prepare("SELECT count(*) FROM two.u"); SqliteStatement held = c.prepare("SELECT v FROM t LIMIT 1")) {
+        assertTrue(count.step());
+        count.reset();
+        assertTrue(held.step());
+        writer.execute("INSERT INTO u VALUES (1)");
+        assertTrue(count.step());
+        assertEquals(1, count.getLong(0));
+        count.reset();
+        held.reset();
+        assertTrue(held.step());
+        writer.execute("INSERT INTO u VALUES (2)");
+        assertEquals(1, c.execute("INSERT INTO two.u VALUES (?)", 3));
+        assertEquals(1, held.getLong(0));
+      }
+    }
+  }
 }

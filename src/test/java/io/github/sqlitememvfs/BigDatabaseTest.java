@@ -22,7 +22,7 @@ class BigDatabaseTest {
 
   private static final long SIZE = parse(System.getProperty("big.database", "48m"));
 
-  private static long parse(String size) {
+  static long parse(String size) {
     int unit = "kmg".indexOf(Character.toLowerCase(size.charAt(size.length() - 1)));
     return unit < 0 ? Long.parseLong(size) : Long.parseLong(size.substring(0, size.length() - 1)) << (10 * (unit + 1));
   }

@@ -9,9 +9,9 @@ import java.util.concurrent.atomic.AtomicReference;
  * Threads of one test. The first failure of any of them stops the others, which are asked to look at
  * {@link #working}, and is thrown by {@link #join}.
  */
-final class Crew {
+public final class Crew {
 
-  interface Job {
+  public interface Job {
     void run() throws Throwable;
   }
 
@@ -19,7 +19,7 @@ final class Crew {
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
   private final AtomicBoolean stopped = new AtomicBoolean();
 
-  Thread start(String name, Job job) {
+  public Thread start(String name, Job job) {
     Thread thread = new Thread(() -> {
       try {
         job.run();
@@ -35,23 +35,23 @@ final class Crew {
   }
 
   /** False once somebody failed or said {@link #stop}. */
-  boolean working() {
+  public boolean working() {
     return !stopped.get();
   }
 
-  void stop() {
+  public void stop() {
     stopped.set(true);
   }
 
   /** Waits for all threads. */
-  void join() throws InterruptedException {
+  public void join() throws InterruptedException {
     for (Thread thread : threads) {
       thread.join();
     }
     rethrow();
   }
 
-  void rethrow() {
+  public void rethrow() {
     Throwable e = failure.get();
     if (e != null) {
       throw (AssertionError) e;
@@ -59,7 +59,7 @@ final class Crew {
   }
 
   /** Returns when that thread waits for something, or has ended. */
-  static void awaitWaiting(Thread thread) {
+  public static void awaitWaiting(Thread thread) {
     for (;;) {
       switch (thread.getState()) {
         case BLOCKED, WAITING, TIMED_WAITING, TERMINATED:

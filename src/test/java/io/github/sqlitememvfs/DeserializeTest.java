@@ -112,6 +112,29 @@ class DeserializeTest {
     assertIsIn("a");
   }
 
+  /** Gives a stream at most that many bytes at a time, and returns the length of the longest array it was asked to fill. */
+  private int longestArray(byte[] bytes, int most) throws IOException {
+    int[] longest = {0};
+    vfs.deserialize("a", new FilterInputStream(new ByteArrayInputStream(bytes)) {
+      @Override
+      public int read(byte[] to, int start, int n) throws IOException {
+        longest[0] = Math.max(longest[0], n);
+        return super.read(to, start, Math.min(n, most));
+      }
+    });
+    assertArrayEquals(bytes, Sql.bytes(vfs, "a"));
+    return longest[0];
+  }
+
+  @Test
+  void theArrayIsLargeOnlyForStreamsThatFillIt() throws IOException {
+    byte[] large = OtherSqlite.database("CREATE TABLE t(x)", "INSERT INTO t VALUES(randomblob(3000000))");
+    assertEquals(Transfer.SMALL_BUFFER_BYTES, longestArray(DATABASE, Integer.MAX_VALUE));
+    assertEquals(Transfer.BUFFER_BYTES, longestArray(large, Integer.MAX_VALUE));
+    assertEquals(Transfer.SMALL_BUFFER_BYTES, longestArray(large, 5000));
+    assertEquals(Transfer.SMALL_BUFFER_BYTES, longestArray(large, 1));
+  }
+
   @Test
   void aStreamIsReadToItsEndAndNotClosed() throws IOException {
     boolean[] closed = {false};

@@ -53,8 +53,8 @@ class MemoryVfsTest {
   @Test
   void everyVfsHasANameOfItsOwn() {
     try (MemoryVfs a = MemoryVfs.create(); MemoryVfs b = MemoryVfs.builder().build()) {
-      assertTrue(a.name().matches("memory-\\d+"), a.name());
-      assertTrue(b.name().matches("memory-\\d+"), b.name());
+      assertTrue(a.name().matches("memory-[0-9a-z]{5}-\\d+"), a.name());
+      assertTrue(b.name().matches("memory-[0-9a-z]{5}-\\d+"), b.name());
       assertNotEquals(a.name(), b.name());
     }
   }
@@ -367,23 +367,27 @@ class MemoryVfsTest {
     channel.close();
   }
 
+  /** Between its interrupt and the end of close the other thread may come back: it must be refused. */
   @Test
   void closeInterruptsAStatementOfAnotherThread() throws Exception {
-    CountDownLatch running = new CountDownLatch(1);
-    Crew crew = new Crew();
-    crew.start("endless", () -> {
-      SqliteConnection connection = vfs.open("a");
-      SqliteStatement statement = connection.prepare(Sql.ONE_ROW_THEN_ENDLESS);
-      assertTrue(statement.step());
-      running.countDown();
-      RuntimeException e = assertThrows(RuntimeException.class, statement::step);
-      assertTrue(e instanceof IllegalStateException || ((SqliteException) e).code() == 9, e.toString());
-      assertThrows(IllegalStateException.class, statement::step);
-      assertThrows(IllegalStateException.class, () -> connection.execute("SELECT 1"));
-    });
-    running.await();
-    vfs.close();
-    crew.join();
+    for (int round = 0; round < 100; round++) {
+      MemoryVfs shared = MemoryVfs.create();
+      CountDownLatch running = new CountDownLatch(1);
+      Crew crew = new Crew();
+      crew.start("endless", () -> {
+        SqliteConnection connection = shared.open("a");
+        SqliteStatement statement = connection.prepare(Sql.ONE_ROW_THEN_ENDLESS);
+        assertTrue(statement.step());
+        running.countDown();
+        RuntimeException e = assertThrows(RuntimeException.class, statement::step);
+        assertTrue(e instanceof IllegalStateException || ((SqliteException) e).code() == 9, e.toString());
+        assertThrows(IllegalStateException.class, statement::step);
+        assertThrows(IllegalStateException.class, () -> connection.execute("SELECT 1"));
+      });
+      running.await();
+      shared.close();
+      crew.join();
+    }
   }
 
   @Test

@@ -14,10 +14,15 @@ import java.io.InputStream;
 import java.lang.ref.WeakReference;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -125,25 +130,70 @@ class NativeLibraryTest {
   void twoClassLoadersEachHaveTheirOwn() throws Exception {
     WeakReference<ClassLoader> first;
     WeakReference<ClassLoader> second;
+    MemoryVfs.sqliteVersion();
+    long before = openLibraries();
     try (MemoryVfs vfs = MemoryVfs.builder().name("same-name").build()) {
       first = useThroughNewLoader(); // under the same name: an SQLite of its own
       second = useThroughNewLoader();
       assertEquals(List.of(), vfs.databases());
     }
     // Neither is kept for good: the clean-up thread ends when there is nothing to watch.
-    while (first.get() != null || second.get() != null) {
+    while (first.get() != null || second.get() != null || openLibraries() > before) {
       System.gc();
       Thread.sleep(20);
     }
   }
 
-  /** Does a little work with classes of a new loader, and leaves all open but the VFS. */
-  private static WeakReference<ClassLoader> useThroughNewLoader() throws Exception {
+  /** Files of libraries that were deleted and are kept open: see {@link Native#libraryOutlivesFile}. */
+  private static long openLibraries() throws IOException {
+    long open = 0;
+    try (DirectoryStream<Path> files = Files.newDirectoryStream(Path.of("/proc/self/fd"))) {
+      for (Path file : files) {
+        if (Files.isSymbolicLink(file) && Files.readSymbolicLink(file).toString().contains("sqlitememvfs")) {
+          open++;
+        }
+      }
+    } catch (NoSuchFileException e) {
+      return open; // closed meanwhile, or another system
+    }
+    return open;
+  }
+
+  @Test
+  void oneSqliteJdbcKnowsThoseOfSeveralClassLoaders() throws Exception {
+    List<AutoCloseable> open = new ArrayList<>();
+    for (int i = 0; i < 3; i++) {
+      ClassLoader loader = newLoader(getClass().getClassLoader(), "org.sqlite.");
+      AutoCloseable vfs = (AutoCloseable) loader.loadClass(MemoryVfs.class.getName()).getMethod("create").invoke(null);
+      String url = (String) vfs.getClass().getMethod("jdbcUrl", String.class).invoke(vfs, "d");
+      try (Connection jdbc = DriverManager.getConnection(url); Statement statement = jdbc.createStatement()) {
+        statement.execute("CREATE TABLE t(x)");
+      }
+      assertEquals(List.of("d"), vfs.getClass().getMethod("databases").invoke(vfs));
+      open.add(vfs);
+    }
+    for (AutoCloseable vfs : open) {
+      vfs.close();
+    }
+  }
+
+  /** A loader with classes of its own, but for those of that package. */
+  private static ClassLoader newLoader(ClassLoader shared, String prefix) throws IOException {
     List<URL> urls = new ArrayList<>();
     for (String path : System.getProperty("java.class.path").split(File.pathSeparator)) {
       urls.add(new File(path).toURI().toURL());
     }
-    ClassLoader loader = new URLClassLoader(urls.toArray(new URL[0]), ClassLoader.getPlatformClassLoader());
+    return new URLClassLoader(urls.toArray(new URL[0]), ClassLoader.getPlatformClassLoader()) {
+      @Override
+      protected Class<?> loadClass(String name, boolean resolve) throws ClassNotFoundException {
+        return name.startsWith(prefix) ? shared.loadClass(name) : super.loadClass(name, resolve);
+      }
+    };
+  }
+
+  /** Does a little work with classes of a new loader, and leaves all open but the VFS. */
+  private static WeakReference<ClassLoader> useThroughNewLoader() throws Exception {
+    ClassLoader loader = newLoader(null, "\0");
     Class<?> vfsClass = loader.loadClass(MemoryVfs.class.getName());
     assertNotSame(MemoryVfs.class, vfsClass);
     Object builder = vfsClass.getMethod("builder").invoke(null);

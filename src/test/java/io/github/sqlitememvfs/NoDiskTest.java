@@ -2,17 +2,11 @@ package io.github.sqlitememvfs;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
-import static org.junit.jupiter.api.Assertions.fail;
 
-import java.io.File;
-import java.io.FileInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Pattern;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -25,11 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 @EnabledOnOs(OS.LINUX)
 class NoDiskTest {
 
-  private static final String BEGIN = "no-disk-begin";
-  private static final String END = "no-disk-end";
   private static final String SPY = "no-disk-spy";
-
-  private static final Pattern WRITES = Pattern.compile("O_WRONLY|O_RDWR|O_CREAT|O_TRUNC|O_TMPFILE|\\b(creat|rename\\w*|unlink\\w*|mkdir\\w*|truncate|link\\w*|symlink\\w*)\\(");
 
   /** What the child does between the two marks. */
   static final class Work {
@@ -38,21 +28,12 @@ class NoDiskTest {
       boolean spy = args.length > 0;
       try (MemoryVfs vfs = MemoryVfs.create()) {
         byte[] small = run(vfs, 10); // loads the native library and all classes
-        mark(BEGIN);
+        Trace.mark(Trace.BEGIN);
         if (spy) {
           Files.write(Path.of(args[0]), small);
         }
         run(vfs, spy ? 10 : 30_000);
-        mark(END);
-      }
-    }
-
-    /** An attempt to open a file that is not there shows in the trace. */
-    private static void mark(String name) {
-      try (FileInputStream in = new FileInputStream(name)) {
-        throw new AssertionError("there is a file " + name + ": " + in);
-      } catch (IOException expected) {
-        System.out.println(name);
+        Trace.mark(Trace.END);
       }
     }
 
@@ -104,77 +85,13 @@ class NoDiskTest {
 
   @Test
   void noFileIsOpenedForWriting(@TempDir Path folder) throws Exception {
-    assertEquals(List.of(), writes(traceOf(folder)), "calls that would touch a disk");
+    assertEquals(List.of(), Trace.of(folder, List.of(), Work.class).writes, "calls that would touch a disk");
   }
 
   /** That the test can fail: a file that is written shows. */
   @Test
   void aFileThatIsWrittenIsFound(@TempDir Path folder) throws Exception {
-    List<String> found = writes(traceOf(folder, folder.resolve(SPY).toString()));
+    List<String> found = Trace.of(folder, List.of(), Work.class, folder.resolve(SPY).toString()).writes;
     assertTrue(found.size() == 1 && found.get(0).contains(SPY), found.toString());
-  }
-
-  private static List<String> writes(List<String> trace) {
-    List<String> found = new ArrayList<>();
-    boolean between = false;
-    int marks = 0;
-    for (String line : trace) {
-      if (line.contains("\"" + BEGIN + "\"") || line.contains("\"" + END + "\"")) {
-        between = line.contains(BEGIN);
-        marks++;
-      } else if (between && WRITES.matcher(line).find()) {
-        found.add(line);
-      }
-    }
-    assertEquals(2, marks, "marks in the trace");
-    return found;
-  }
-
-  private static List<String> traceOf(Path folder, String... args) throws Exception {
-    Path output = folder.resolve("trace.txt");
-    checkStrace(folder);
-    List<String> command = new ArrayList<>(List.of("strace", "-f", "-qq", "-o", output.toString(), "-e",
-        "trace=openat,open,creat,rename,renameat,renameat2,unlink,unlinkat,mkdir,mkdirat,truncate,link,linkat,symlink,symlinkat",
-        Path.of(System.getProperty("java.home"), "bin", "java").toString(), "-XX:-UsePerfData", "-XX:+UseSerialGC"));
-    for (String name : System.getProperties().stringPropertyNames()) {
-      if (name.startsWith("io.github.sqlitememvfs.")) {
-        command.add("-D" + name + "=" + System.getProperty(name));
-      }
-    }
-    command.addAll(List.of("-cp", System.getProperty("java.class.path"), Work.class.getName()));
-    command.addAll(List.of(args));
-    Path log = folder.resolve("log.txt");
-    int exit = run(log, command);
-    assertEquals(0, exit, () -> read(log));
-    return Files.readAllLines(output);
-  }
-
-  /** Without strace the test fails; only where the kernel forbids tracing it is skipped. */
-  private static void checkStrace(Path folder) throws Exception {
-    Path log = folder.resolve("probe.txt");
-    int exit;
-    try {
-      exit = run(log, List.of("strace", "-f", "-o", folder.resolve("probe-trace.txt").toString(), "true"));
-    } catch (IOException e) {
-      fail("this test needs strace (apt-get install strace): " + e.getMessage());
-      return;
-    }
-    Assumptions.assumeTrue(exit == 0 || !read(log).matches("(?s).*(not permitted|PTRACE_|Permission denied).*"),
-        () -> "the kernel does not permit to trace: " + read(log));
-    assertEquals(0, exit, () -> read(log));
-  }
-
-  private static int run(Path log, List<String> command) throws IOException, InterruptedException {
-    Process process = new ProcessBuilder(command).redirectErrorStream(true)
-        .redirectOutput(log.toFile()).redirectInput(new File("/dev/null")).start();
-    return process.waitFor();
-  }
-
-  private static String read(Path file) {
-    try {
-      return Files.readString(file);
-    } catch (IOException e) {
-      return e.toString();
-    }
   }
 }

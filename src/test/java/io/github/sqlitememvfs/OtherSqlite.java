@@ -15,17 +15,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** sqlite-jdbc on temporary files: another SQLite, which makes the databases that we read and reads those that we make. */
-final class OtherSqlite {
+public final class OtherSqlite {
 
   private OtherSqlite() {
   }
 
-  interface Use<T> {
+  public interface Use<T> {
     T with(Statement statement) throws SQLException;
   }
 
   /** The bytes of a new database file on which these statements were run. */
-  static byte[] database(String... statements) {
+  public static byte[] database(String... statements) {
     return onFile(new byte[0], statement -> {
       for (String sql : statements) {
         statement.execute(sql);
@@ -35,7 +35,7 @@ final class OtherSqlite {
   }
 
   /** All rows of a query on a database of these bytes; values as JDBC gives them. */
-  static List<List<Object>> rows(byte[] database, String sql) {
+  public static List<List<Object>> rows(byte[] database, String sql) {
     return onFile(database, statement -> {
       List<List<Object>> rows = new ArrayList<>();
       try (ResultSet result = statement.executeQuery(sql)) {
@@ -51,13 +51,13 @@ final class OtherSqlite {
     }).value;
   }
 
-  static void assertWhole(byte[] database) {
+  public static void assertWhole(byte[] database) {
     assertEquals(List.of(List.of("ok")), rows(database, "PRAGMA integrity_check"));
   }
 
-  static final class Result<T> {
-    final T value;
-    final byte[] file;
+  public static final class Result<T> {
+    public final T value;
+    public final byte[] file;
 
     Result(T value, byte[] file) {
       this.value = value;
@@ -66,7 +66,7 @@ final class OtherSqlite {
   }
 
   /** Runs something on a file of these bytes, and returns what the file is afterwards. */
-  static <T> Result<T> onFile(byte[] database, Use<T> use) {
+  public static <T> Result<T> onFile(byte[] database, Use<T> use) {
     try {
       Path folder = Files.createTempDirectory("other-sqlite");
       try {

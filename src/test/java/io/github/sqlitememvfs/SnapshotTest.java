@@ -133,6 +133,40 @@ class SnapshotTest {
   }
 
   @Test
+  void streamsOfARange() throws IOException {
+    byte[] bytes = Sql.bytes(vfs, "test");
+    Random random = Seed.random("SnapshotTest");
+    try (Snapshot snapshot = vfs.snapshot("test")) {
+      for (int round = 0; round < 500; round++) {
+        int start = random.nextInt(bytes.length + 1);
+        int n = round % 10 == 0 ? bytes.length - start : Math.min(random.nextInt(20_000), bytes.length - start);
+        byte[] range = Arrays.copyOfRange(bytes, start, start + n);
+        InputStream in = snapshot.newInputStream(start, n);
+        assertEquals(n, in.available());
+        byte[] some = in.readNBytes(n / 3);
+        assertArrayEquals(Arrays.copyOf(range, n / 3), some);
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        assertEquals(n - n / 3, in.transferTo(out));
+        assertArrayEquals(Arrays.copyOfRange(range, n / 3, n), out.toByteArray());
+        assertEquals(-1, in.read());
+        assertEquals(-1, in.read(new byte[10]));
+        in.reset(); // to its own start
+        assertEquals(n / 2, in.skip(n / 2));
+        assertEquals(n - n / 2, in.skip(Long.MAX_VALUE));
+        assertEquals(0, in.available());
+        in.reset();
+        assertArrayEquals(range, in.readAllBytes());
+      }
+      assertArrayEquals(bytes, snapshot.newInputStream(0, bytes.length).readAllBytes());
+      long size = bytes.length;
+      for (long[] range : new long[][] {{-1, 1}, {0, -1}, {0, size + 1}, {size, 1}, {size + 1, 0}, {1, Long.MAX_VALUE}, {Long.MAX_VALUE, 1}}) {
+        IndexOutOfBoundsException e = assertThrows(IndexOutOfBoundsException.class, () -> snapshot.newInputStream(range[0], range[1]));
+        assertEquals("offset " + range[0] + ", length " + range[1] + ", snapshot of " + size + " bytes", e.getMessage());
+      }
+    }
+  }
+
+  @Test
   void channelsSeek() throws IOException {
     byte[] bytes = Sql.bytes(vfs, "test");
     Random random = Seed.random("SnapshotTest");

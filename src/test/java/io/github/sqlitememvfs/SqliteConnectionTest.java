@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.lang.reflect.Field;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -706,5 +707,33 @@ class SqliteConnectionTest {
     assertEquals("test", connection.database());
     assertSame(vfs, connection.vfs());
     assertTrue(connection.toString().contains("test"), connection.toString());
+  }
+
+  private static int statements(SqliteConnection c) throws ReflectiveOperationException {
+    Field handle = SqliteConnection.class.getDeclaredField("handle");
+    Field statements = ConnectionHandle.class.getDeclaredField("statements");
+    handle.setAccessible(true);
+    statements.setAccessible(true);
+    int count = 0;
+    for (StatementHandle s = (StatementHandle) statements.get(handle.get(c)); s != null; s = s.next) {
+      count++;
+    }
+    return count;
+  }
+
+  private static void nest(SqliteConnection c, int depth) {
+    if (depth > 0) {
+      c.transaction(inner -> nest(inner, depth - 1));
+    }
+  }
+
+  @Test
+  void transactionsInEachOtherLeaveNoMoreStatementsEachTime() throws ReflectiveOperationException {
+    try (MemoryVfs vfs = MemoryVfs.create(); SqliteConnection c = vfs.open("deep")) {
+      nest(c, 30);
+      int statements = statements(c);
+      nest(c, 30);
+      assertEquals(statements, statements(c));
+    }
   }
 }

@@ -622,6 +622,54 @@ class SqliteStatementTest {
     }
   }
 
+  // ---- parameters that SQLite has, or has not
+
+  @Test
+  void parametersAreGivenAgainIfTheStatementWasNotRun() {
+    try (SqliteStatement s = connection.prepare("SELECT ?")) {
+      s.bindLong(1, 1);
+      assertTrue(s.step());
+      s.reset();
+      s.bindLong(1, 2);
+      assertThrows(IllegalStateException.class, () -> connection.transaction(c -> {
+        c.execute("COMMIT");
+        s.step();
+      }));
+      assertTrue(s.step());
+      assertEquals(2, s.getLong(0));
+    }
+  }
+
+  /** SQLite was given it when it was bound, and other values when the batch was run. */
+  @Test
+  void aLongValueStaysBoundWhenABatchIsRun() {
+    connection.execute("CREATE TABLE t(a, b)");
+    String longText = "é".repeat(Parameters.LONG_VALUE);
+    byte[] longBlob = new byte[2 * Parameters.LONG_VALUE];
+    Arrays.fill(longBlob, (byte) 7);
+    try (SqliteStatement s = connection.prepare("INSERT INTO t VALUES (?, ?)")) {
+      s.bindText(1, "short");
+      s.bindText(2, "x".repeat(Parameters.CHUNK));
+      s.addBatch();
+      s.bindText(1, longText);
+      s.bindBlob(2, longBlob);
+      assertEquals(1, s.executeBatch());
+      s.addBatch();
+      assertEquals(1, s.executeBatch());
+      s.step();
+    }
+    try (SqliteStatement s = connection.query("SELECT a, b FROM t ORDER BY rowid")) {
+      assertTrue(s.step());
+      assertEquals("short", s.getText(0));
+      for (int i = 0; i < 2; i++) {
+        assertTrue(s.step());
+        assertEquals(longText, s.getText(0));
+        assertArrayEquals(longBlob, s.getBlob(1));
+      }
+      assertFalse(s.step());
+    }
+  }
+
   /** SQLite keeps its code until something else runs. */
   @Test
   void whatAnotherStatementHadNoMemoryForIsNotThoughtToBeThisRows() {

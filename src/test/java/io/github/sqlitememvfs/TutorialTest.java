@@ -12,17 +12,26 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.github.sqlitememvfs.junit.FreshDatabase;
+import io.github.sqlitememvfs.junit.TestRun;
 import java.net.URL;
 import java.nio.channels.FileChannel;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.util.List;
+import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
  * How the library is meant to be used. The regions between {@code tag::} and {@code end::} are README.md's Java code;
- * {@link ReadmeTest} compares them. So they are written for Java 8, and as one would write them elsewhere.
+ * {@code docs.DocsTest} compares them. So they are written for Java 8, and as one would write them elsewhere.
  */
 class TutorialTest {
 
@@ -124,6 +133,36 @@ class TutorialTest {
     assertEquals(1, Sql.number(shop, "SELECT count(*) FROM orders"));
   }
 
+  private void insert(List<Item> items) {
+    // tag::batch[]
+    try (SqliteStatement insert = shop.prepare("INSERT INTO item(kind, name, price) VALUES (?, ?, ?)")) {
+      insert.bindText(1, "book");
+      for (Item item : items) {
+        insert.bindText(2, item.name);
+        insert.bindDouble(3, item.price);
+        insert.addBatch(); // what is bound stays bound: all are books
+      }
+      insert.executeBatch(); // one call for all rows, in a transaction; an error names the row, and undoes all
+    }
+    // end::batch[]
+  }
+
+  private static final class Item {
+    final String name;
+    final double price;
+
+    Item(String name, double price) {
+      this.name = name;
+      this.price = price;
+    }
+  }
+
+  @Test
+  void batch() {
+    insert(List.of(new Item("One", 1), new Item("Two", 2)));
+    assertEquals(1 + 2, Sql.number(shop, "SELECT CAST(sum(price) AS INTEGER) FROM item WHERE kind = 'book' AND name IN ('One', 'Two')"));
+  }
+
   /** An object store whose first upload fails half-way. */
   private static final class Store {
     private int attempts;
@@ -172,6 +211,57 @@ class TutorialTest {
       assertEquals(3, Sql.number(shop, "SELECT count(*) FROM item"));
     }
     assertEquals(List.of("shop"), vfs.databases());
+  }
+
+  // tag::fresh-database[]
+  public static class ShopTest {
+    @RegisterExtension
+    static final FreshDatabase database = FreshDatabase.fromScript("/shop.sql"); // once for all tests
+
+    @Test
+    void sells(SqliteConnection shop) { // a fork for this test, which goes with it
+      assertEquals(1, shop.execute("UPDATE item SET stock = stock - 1 WHERE name = 'tea'"));
+    }
+
+    @Test
+    void reports(DataSource shop) throws SQLException { // the same, through JDBC
+      assertEquals("tea: 3", new Report(shop).of("tea"));
+    }
+  }
+  // end::fresh-database[]
+
+  private static final class Report {
+    private final DataSource shop;
+
+    Report(DataSource shop) {
+      this.shop = shop;
+    }
+
+    String of(String name) throws SQLException {
+      try (Connection connection = shop.getConnection();
+          PreparedStatement stock = connection.prepareStatement("SELECT name || ': ' || stock FROM item WHERE name = ?")) {
+        stock.setString(1, name);
+        try (ResultSet row = stock.executeQuery()) {
+          return row.getString(1);
+        }
+      }
+    }
+  }
+
+  @Test
+  void freshDatabase() {
+    TestRun.of(ShopTest.class).assertPassed(2);
+  }
+
+  @Test
+  void jdbc() throws SQLException {
+    // tag::jdbc[]
+    DataSource source = MemoryDataSource.of(vfs, "shop"); // or DriverManager.getConnection(vfs.jdbcUrl("shop"))
+    try (Connection jdbc = source.getConnection(); Statement statement = jdbc.createStatement()) {
+      statement.executeUpdate("UPDATE item SET price = price + 1");
+    }
+    // end::jdbc[]
+    assertEquals(55, Sql.number(shop, "SELECT CAST(sum(price) AS INTEGER) FROM item"));
   }
 
   @Test

@@ -1,0 +1,2 @@
+-- In Latin-1: été.
+CREATE TABLE item(id INTEGER PRIMARY KEY);
