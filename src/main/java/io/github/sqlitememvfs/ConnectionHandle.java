@@ -507,16 +507,27 @@ final class ConnectionHandle {
     }
   }
 
+  /** Refuses calls from now on and interrupts the one that is running, or closes if there is none. */
+  void closeSoon() {
+    closing = true; // else whoever was interrupted may come back before closeNow
+    interrupt();
+    if (lock.tryLock()) {
+      try {
+        closeLocked();
+      } finally {
+        exit();
+      }
+    }
+  }
+
   /**
-   * Interrupts the call that is running, waits for its end, and closes. The thread of that call, and a transaction
-   * body, find the connection closed from then on.
+   * Closes after {@link #closeSoon}: interrupts the call that is still running, and waits for its end.
    *
    * <p>An interrupt that comes just before SQLite begins to run a statement has no effect, hence the repetition.
    */
   void closeNow() {
     boolean interrupted = false;
     int wait = 1;
-    closing = true; // else whoever was interrupted may come back before us
     while (true) {
       interrupt();
       try {
@@ -534,17 +545,6 @@ final class ConnectionHandle {
       exit();
       if (interrupted) {
         Thread.currentThread().interrupt();
-      }
-    }
-  }
-
-  /** Closes unless a call is running. A writer that goes lets others come to the end of their wait. */
-  void closeIfIdle() {
-    if (lock.tryLock()) {
-      try {
-        closeLocked();
-      } finally {
-        exit();
       }
     }
   }

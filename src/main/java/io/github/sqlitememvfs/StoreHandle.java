@@ -222,9 +222,8 @@ final class StoreHandle {
       openPins = new ArrayList<>(pins);
     }
     Native.storeClose(address);
-    for (ConnectionHandle connection : openConnections) { // all of them, before one is waited for
-      connection.interrupt();
-      connection.closeIfIdle();
+    for (ConnectionHandle connection : openConnections) { // all of them, before one is waited for: it may itself wait for one
+      connection.closeSoon();
     }
     for (ConnectionHandle connection : openConnections) {
       connection.closeNow();

@@ -390,6 +390,30 @@ class MemoryVfsTest {
     }
   }
 
+  /** The others take a while to close, in which it comes back: before its own turn, where it is not the last. */
+  @Test
+  void closeInterruptsAStatementBesideManyConnections() throws Exception {
+    for (int round = 0; round < 20; round++) {
+      MemoryVfs shared = MemoryVfs.create();
+      CountDownLatch running = new CountDownLatch(1);
+      Crew crew = new Crew();
+      for (int i = 0; i < 50; i++) {
+        shared.open("a").execute("SELECT 1");
+      }
+      crew.start("endless", () -> {
+        SqliteConnection connection = shared.open("a");
+        SqliteStatement statement = connection.prepare(Sql.ONE_ROW_THEN_ENDLESS);
+        assertTrue(statement.step());
+        running.countDown();
+        assertThrows(RuntimeException.class, statement::step);
+        assertThrows(IllegalStateException.class, statement::step);
+      });
+      running.await();
+      shared.close();
+      crew.join();
+    }
+  }
+
   @Test
   void closeEndsAWaitForAnotherWriter() throws Exception {
     MemoryVfs patient = MemoryVfs.builder().busyTimeout(3_600_000).build();
