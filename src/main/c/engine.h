@@ -35,6 +35,12 @@ void mv_engine_wait_no_more(sqlite3 *db, bool stale);
  * narrow is said for each transaction. */
 void mv_engine_size_cache(sqlite3 *db, sqlite3_file *file, bool narrow);
 
+/* Where SQLite will open the rollback journal of that file of the connection, in its memory; NULL: it is open, or will not be in memory. */
+sqlite3_file *mv_engine_journal_in_memory(sqlite3 *db, sqlite3_file *file);
+
+/* Whether the transaction on that file of the connection, all of which is written, will truncate it before it ends, or that is not known. */
+bool mv_engine_shortens(sqlite3 *db, sqlite3_file *file);
+
 /* For content that may be hostile: SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_TRUSTED_SCHEMA off, and cell sizes are checked, as by
  * PRAGMA cell_size_check. For a connection that has no statement yet. */
 void mv_engine_harden(sqlite3 *db);

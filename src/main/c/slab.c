@@ -192,25 +192,22 @@ static uint64_t room_for(const mv_arena *arena, size_t size) {
     return arena->limit > arena->in_use ? (arena->limit - arena->in_use) / size : 0;
 }
 
-mv_result mv_arena_new_run(mv_arena *arena, unsigned cls, size_t want, void **first, size_t *got) {
+/* Under the mutex, of which it may let go for a time. */
+static mv_result take_run(mv_arena *arena, unsigned cls, size_t want, void **first, size_t *got) {
     size_t size = mv_class_size(cls);
-    mv_lock(&arena->mutex);
     while (!arena->open[cls] && room_for(arena, size) > 0) {
         bool huge = arena->slabs[cls] > 0;
         mv_unlock(&arena->mutex);
         mv_slab *slab = make_slab(cls, huge);
-        if (!slab) return MV_NOMEM;
         mv_lock(&arena->mutex);
+        if (!slab) return MV_NOMEM;
         arena->reserved += MV_SLAB;
         arena->slabs[cls]++;
         arena->empty[cls]++;
         open_slab(arena, slab, true);
     }
     uint64_t room = room_for(arena, size);
-    if (room == 0) {
-        mv_unlock(&arena->mutex);
-        return MV_FULL;
-    }
+    if (room == 0) return MV_FULL;
     if (want > room) want = (size_t)room;
     mv_slab *slab = arena->open[cls];
     if (slab->used == 0) arena->empty[cls]--;
@@ -218,9 +215,28 @@ mv_result mv_arena_new_run(mv_arena *arena, unsigned cls, size_t want, void **fi
     if (slab->used == slab->capacity) shut_slab(arena, slab);
     arena->in_use += *got * size;
     arena->used[cls] += *got;
-    mv_unlock(&arena->mutex);
     MV_UNPOISON(*first, *got * size);
     return MV_OK;
+}
+
+mv_result mv_arena_new_run(mv_arena *arena, unsigned cls, size_t want, void **first, size_t *got) {
+    mv_lock(&arena->mutex);
+    mv_result rc = take_run(arena, cls, want, first, got);
+    mv_unlock(&arena->mutex);
+    return rc;
+}
+
+mv_result mv_arena_new_path(mv_arena *arena, size_t nodes, unsigned cls, void **out) {
+    mv_result rc = MV_OK;
+    size_t made = 0, got;
+    mv_lock(&arena->mutex);
+    for (; made <= nodes && !rc; made += !rc) rc = take_run(arena, made < nodes ? MV_NODE_CLASS : cls, 1, &out[made], &got);
+    mv_unlock(&arena->mutex);
+    if (!rc) return MV_OK;
+    mv_list list = {0};
+    while (made > 0) mv_list_push(&list, out[--made]);
+    mv_arena_free(arena, list);
+    return rc;
 }
 
 mv_result mv_arena_new(mv_arena *arena, unsigned cls, void **out) {

@@ -65,6 +65,8 @@ static inline unsigned mv_block_class(unsigned shift) {
 mv_result mv_arena_new(mv_arena *arena, unsigned cls, void **out);
 /* A run: 1 to want objects that lie behind each other in memory, as their records do. MV_NOMEM, MV_FULL. */
 mv_result mv_arena_new_run(mv_arena *arena, unsigned cls, size_t want, void **first, size_t *got);
+/* So many nodes, and behind them in `out` an object of the class, which may lie anywhere: all or none. MV_NOMEM, MV_FULL. */
+mv_result mv_arena_new_path(mv_arena *arena, size_t nodes, unsigned cls, void **out);
 /* Frees all objects of the list, which may be of several classes. */
 void mv_arena_free(mv_arena *arena, mv_list list);
 

@@ -76,17 +76,25 @@ static void discard_all(mv_edit *edit, void *object, unsigned level) {
     discard(edit, object);
 }
 
-/* Makes the node in the slot (or a new empty one) the edit's own. */
-static mv_result own_node(mv_edit *edit, void **slot) {
+static mv_result make_node(mv_edit *edit, void **out) {
+    mv_result rc = make(edit, MV_NODE_CLASS, out);
+    if (!rc || edit->spares == 0) return rc;
+    *out = edit->spare[--edit->spares];
+    adopt(edit, *out);
+    return MV_OK;
+}
+
+/* Makes the node in the slot (or a new empty one) the edit's own. `ready`: where the next node is that the caller has made, or NULL. */
+static mv_result own_node(mv_edit *edit, void **slot, void ***ready) {
     void *old = *slot, *node;
     if (old && mv_birth(old) == edit->birth) return MV_OK;
-    mv_result rc = make(edit, MV_NODE_CLASS, &node);
-    if (rc && edit->spares > 0) {
-        node = edit->spare[--edit->spares];
+    if (ready) {
+        node = *(*ready)++;
         adopt(edit, node);
-        rc = MV_OK;
+    } else {
+        mv_result rc = make_node(edit, &node);
+        if (rc) return rc;
     }
-    if (rc) return rc;
     if (old) {
         memcpy(node, old, MV_FANOUT * sizeof(void *));
         discard(edit, old);
@@ -97,13 +105,26 @@ static mv_result own_node(mv_edit *edit, void **slot) {
     return MV_OK;
 }
 
-/* Makes the nodes above that place the edit's own; *slot is where its block stands. */
-static mv_result own_path(mv_table *table, mv_edit *edit, uint64_t number, void ***slot) {
+/* How many nodes above that place are not the edit's own, or are still to come. */
+static size_t missing_nodes(const mv_table *table, const mv_edit *edit, uint64_t number) {
+    unsigned height = table->height;
+    while (number >> (height * MV_FANOUT_BITS)) height++;
+    if (!table->root) return height;
+    if (height > table->height) return height - table->height + height - 1; /* above all that is there, and beside it down to the place */
+    const void *node = table->root;
+    unsigned level = height;
+    while (level > 0 && node && mv_birth(node) == edit->birth) node = ((void *const *)node)[slot_of(number, level--)];
+    return level; /* what is below another's is another's */
+}
+
+/* Makes the nodes above that place the edit's own; *slot is where its block stands. `ready`: missing_nodes of them, or NULL. */
+static mv_result own_path(mv_table *table, mv_edit *edit, uint64_t number, void **ready, void ***slot) {
+    void ***next = ready ? &ready : NULL;
     while (number >> (table->height * MV_FANOUT_BITS)) {
         assert(table->height < MV_MAX_HEIGHT);
         if (table->root) {
             void *top = NULL;
-            mv_result rc = own_node(edit, &top);
+            mv_result rc = own_node(edit, &top, next);
             if (rc) return rc;
             *(void **)top = table->root;
             table->root = top;
@@ -112,7 +133,7 @@ static mv_result own_path(mv_table *table, mv_edit *edit, uint64_t number, void 
     }
     void **at = &table->root;
     for (unsigned level = table->height; level > 0; level--) {
-        mv_result rc = own_node(edit, at);
+        mv_result rc = own_node(edit, at, next);
         if (rc) return rc;
         at = (void **)*at + slot_of(number, level);
     }
@@ -121,21 +142,23 @@ static mv_result own_path(mv_table *table, mv_edit *edit, uint64_t number, void 
 }
 
 mv_result mv_table_own(mv_table *table, mv_edit *edit, uint64_t number, bool keep, void **block) {
-    void **slot;
-    mv_result rc = own_path(table, edit, number, &slot);
-    if (rc) return rc;
-    void *old = *slot;
-    if (!old || mv_birth(old) != edit->birth) {
-        size_t size = (size_t)1 << table->shift;
-        void *copy;
-        rc = make(edit, mv_block_class(table->shift), &copy);
-        if (rc) return rc;
-        if (keep && old) memcpy(copy, old, size);
-        else if (keep) memset(copy, 0, size);
-        if (old) discard(edit, old);
-        *slot = copy;
+    const void *old = mv_table_find(table, number);
+    if (old && mv_birth(old) == edit->birth) {
+        *block = (void *)old;
+        return MV_OK;
     }
-    *block = *slot;
+    void *made[2 * MV_MAX_HEIGHT + 1], **slot;
+    size_t nodes = missing_nodes(table, edit, number), size = (size_t)1 << table->shift;
+    mv_result rc = mv_arena_new_path(edit->arena, nodes, mv_block_class(table->shift), made);
+    if (rc) return rc;
+    void *copy = made[nodes];
+    own_path(table, edit, number, made, &slot);
+    adopt(edit, copy);
+    if (keep && old) memcpy(copy, old, size);
+    else if (keep) memset(copy, 0, size);
+    if (old) discard(edit, (void *)old);
+    *slot = copy;
+    *block = copy;
     return MV_OK;
 }
 
@@ -145,7 +168,7 @@ mv_result mv_table_put_run(mv_table *table, mv_edit *edit, uint64_t number, void
     *put = 0;
     while (*put < n) { /* as many as share a node */
         void **slot;
-        mv_result rc = own_path(table, edit, number + *put, &slot);
+        mv_result rc = own_path(table, edit, number + *put, NULL, &slot);
         if (rc) return rc;
         size_t part = table->height == 0 ? 1 : MV_FANOUT - slot_of(number + *put, 1);
         if (part > n - *put) part = n - *put;
@@ -161,7 +184,7 @@ mv_result mv_table_put_run(mv_table *table, mv_edit *edit, uint64_t number, void
 
 void mv_table_clear(mv_table *table, mv_edit *edit, uint64_t number) {
     void **slot;
-    mv_result rc = own_path(table, edit, number, &slot);
+    mv_result rc = own_path(table, edit, number, NULL, &slot);
     assert(rc == MV_OK && mv_birth(*slot) == edit->birth);
     (void)rc;
     discard(edit, *slot);
@@ -193,7 +216,7 @@ mv_result mv_table_cut(mv_table *table, mv_edit *edit, uint64_t blocks) {
     void **at = &table->root; /* own the nodes on the border: those that keep some but not all of their blocks */
     uint64_t keep = blocks;
     for (unsigned level = table->height; level > 0 && *at && keep > 0 && keep < blocks_below(level); level--) {
-        mv_result rc = own_node(edit, at);
+        mv_result rc = own_node(edit, at, NULL);
         if (rc) return rc;
         uint64_t each = blocks_below(level - 1);
         at = (void **)*at + keep / each;

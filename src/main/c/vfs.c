@@ -19,7 +19,7 @@
  * that no other commit comes in between. A writer that is still on rows of a read transaction that SQLite has ended is refused at once, as SQLite
  * does it with one that goes on: its version can only become older.
  *
- * Rollback. SQLite keeps its journal in its own memory (we report SQLITE_OPEN_MEMORY) and on ROLLBACK writes the old pages
+ * Rollback. SQLite keeps its journal in memory (we report SQLITE_OPEN_MEMORY), our own SQLite as journal.h says, and on ROLLBACK writes the old pages
  * back, all of which is dropped with the lock. If that finds no memory SQLite drops its cache, too, and ROLLBACK succeeds. A
  * transaction in which a write was refused is dropped at once, and what SQLite does to roll it back goes the same way.
  *
@@ -46,6 +46,7 @@
 #include "vfs.h"
 
 #include "engine.h"
+#include "journal.h"
 #include "pages.h"
 #include "sync.h"
 
@@ -148,6 +149,7 @@ typedef struct kept {
 struct memory_file {
     sqlite3_file base;
     mv_pages pages;        /* in place, as pages.h says: a keeper is a `kept`, NULL as long as the file shows the page */
+    mv_journal journal;    /* of its transaction, while SQLite has it open */
     mv_vfs *vfs;           /* all fields but the last group: the thread that uses the connection only */
     const host *host;
     sqlite3 *connection;   /* whose file it is, once SQLite has said so. Our own SQLite's only, as is what is done with it: for another's it stays NULL */
@@ -188,6 +190,7 @@ struct memory_file {
 };
 
 _Static_assert(offsetof(memory_file, pages) == MV_PAGES_AT, "where pages.inc finds them");
+_Static_assert(sizeof(memory_file) >= sizeof(mv_open_journal), "SQLite has room for a file of ours where it opens a journal");
 
 int mv_sqlite_code(mv_result result) {
     switch (result) {
@@ -424,6 +427,12 @@ static inline const void *page_at(memory_file *f, int64_t offset, size_t n) {
     return f->txn ? mv_txn_fetch(f->txn, offset, n) : f->pin ? mv_version_fetch(f->pin, offset, n) : NULL;
 }
 
+/* What stood there before the transaction. */
+static const void *page_before(sqlite3_file *base, int64_t offset, size_t n) {
+    const memory_file *f = (const memory_file *)base;
+    return f->pin ? mv_version_fetch(f->pin, offset, n) : NULL;
+}
+
 /* ---- cell sizes: see mv_engine_check_cells ---------------------------------------------------------- */
 
 enum { CELLS_FIT = 1, CELLS_DO_NOT }; /* marks of blocks */
@@ -507,7 +516,7 @@ static mv_result prepare(memory_file *f) {
     mv_result rc = f->doom;
     f->doom = MV_OK;
     if (rc || !f->txn || f->prepared) return rc;
-    rc = mv_txn_prepare(f->txn);
+    if (!f->connection || mv_engine_shortens(f->connection, &f->base)) rc = mv_txn_prepare(f->txn);
     f->prepared = !rc;
     return rc;
 }
@@ -566,6 +575,7 @@ static int file_close(sqlite3_file *base) {
         mv_txn_drop(f->txn);
     }
     mv_pages_free(&f->pages);
+    mv_journal_free(&f->journal);
     sqlite3_free(f->spare);
     release(f->vfs);
     return SQLITE_OK;
@@ -684,6 +694,8 @@ static int file_lock(sqlite3_file *base, int lock) {
         if (rc) return rc;
         f->pages.version = 0;
         forget_cells(f);
+        sqlite3_file *place = f->connection ? mv_engine_journal_in_memory(f->connection, base) : NULL;
+        if (place) mv_journal_open(&f->journal, place);
         if (f->calm < CALM) size_cache(f, ++f->calm < CALM);
     }
     f->lock = lock;
@@ -871,7 +883,7 @@ static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file
     mv_vfs *vfs = self->vfs;
     memory_file *f = (memory_file *)file;
     mv_result rc;
-    *f = (memory_file){.vfs = vfs, .host = self->host, .calm = CALM, .pages.release = release_page};
+    *f = (memory_file){.vfs = vfs, .host = self->host, .calm = CALM, .pages.release = release_page, .journal = {.file = file, .page = page_before}};
     if (flags & SQLITE_OPEN_WAL) return SQLITE_CANTOPEN;
     if (!hold(vfs, flags & SQLITE_OPEN_MAIN_DB)) return SQLITE_CANTOPEN;
     if (flags & SQLITE_OPEN_MAIN_DB) {

@@ -403,7 +403,25 @@ static bool edit_own_path(model *m, edit *e, uint64_t number, uint64_t most) {
     return true;
 }
 
+static bool is_own(const model *m, const edit *e, unsigned level, uint64_t index) {
+    uint32_t id = id_at(e->work, level, index);
+    return id && m->objects[id].maker == e->maker;
+}
+
+/* A block and the nodes above it come together or not at all. */
 static bool edit_own_block(model *m, edit *e, uint64_t number) {
+    const content *c = e->work;
+    if (is_own(m, e, 0, number))
+        return true;
+    bool root = id_at(c, c->height, 0);
+    unsigned height = c->height;
+    uint64_t need = c->block_size;
+    for (; number >> (height * FANOUT_BITS); height++)
+        need += root ? NODE_BYTES : 0;
+    for (unsigned level = height; level > 0; level--)
+        need += (root && level == height && height > c->height) || is_own(m, e, level, number >> (level * FANOUT_BITS)) ? 0 : NODE_BYTES;
+    if (m->limit && m->bytes + need > m->limit)
+        return false;
     return edit_own_path(m, e, number, UINT64_MAX) && edit_own(m, e, 0, number);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "check.h"
 #include "engine.h"
+#include "journal.h"
 #include "rows.h"
 #include "sql_util.h"
 #include "sqlite3.h"
@@ -1742,6 +1743,173 @@ static void rollback_needs_no_memory(void) {
     check_context("%s", "");
 }
 
+/* The journal that SQLite has open, NULL if it is not one without copies. */
+static const mv_journal *journal_of(sqlite3 *db) {
+    sqlite3_file *file, *journal;
+    REQUIRE_EQ(sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file), SQLITE_OK);
+    REQUIRE_EQ(sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &journal), SQLITE_OK);
+    const mv_journal *found = journal->pMethods ? ((const mv_open_journal *)journal)->journal : NULL;
+    return found && found->file == file ? found : NULL;
+}
+
+static int64_t get4_at(sqlite3_file *journal, int64_t offset) {
+    uint8_t b[4];
+    CHECK_EQ(journal->pMethods->xRead(journal, b, 4, offset), SQLITE_OK);
+    return (int64_t)b[0] << 24 | b[1] << 16 | b[2] << 8 | b[3];
+}
+
+/* Each page stands in it as it was, though none was copied. */
+static void a_journal_is_whole_without_copies(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a");
+    RUN_SQL(db, "CREATE TABLE t(k INTEGER PRIMARY KEY, v); " FILL "INSERT INTO t SELECT i, randomblob(1000) FROM n", 3000);
+    size_t n;
+    uint8_t *before = stored_bytes(&e, "a", &n), page[4096];
+    for (int spill = 0; spill < 2; spill++) {
+        RUN_SQL(db, "PRAGMA cache_size=%d; BEGIN; UPDATE t SET v=randomblob(900); DELETE FROM t WHERE k%%3=0; CREATE TABLE u(x)", spill ? 10 : 5000);
+        const mv_journal *j = journal_of(db);
+        REQUIRE(j);
+        CHECK(j->count > 700);
+        CHECK_EQ(j->copies, 0);
+        sqlite3_file *file;
+        REQUIRE_EQ(sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file), SQLITE_OK);
+        sqlite3_int64 size;
+        CHECK_EQ(file->pMethods->xFileSize(file, &size), SQLITE_OK);
+        CHECK_EQ(size, 512 + (int64_t)j->count * (4096 + 8));
+        for (int64_t at = 512; at < size; at += 4096 + 8) {
+            int64_t number = get4_at(file, at);
+            REQUIRE(number >= 1 && number * 4096 <= (int64_t)n);
+            CHECK_EQ(file->pMethods->xRead(file, page, 4096, at + 4), SQLITE_OK);
+            CHECK_MEM(page, before + (number - 1) * 4096, 4096);
+        }
+        RUN_SQL(db, "ROLLBACK");
+        size_t after;
+        uint8_t *now = stored_bytes(&e, "a", &after);
+        CHECK_EQ(after, n);
+        CHECK_MEM(now, before, n);
+        free(now);
+        integrity(db);
+    }
+    free(before);
+    close_db(db);
+    env_end(&e);
+}
+
+/* SQLite reads the first page with another cookie than is stored, and has to find that again. */
+static void a_journal_has_the_page_as_it_was_shown(void) {
+    size_t n;
+    uint8_t *bytes = make_file("CREATE TABLE t(x); INSERT INTO t VALUES(1)", &n);
+    env e = env_new(0, 0);
+    CHECK_EQ(replace(&e, "a", bytes, n, 0), MV_OK);
+    sqlite3 *db = open_on(&e, "a"), *other = open_on(&e, "a");
+    EXPECT_TEXT(db, "1", "SELECT x FROM t");
+    CHECK_EQ(replace(&e, "a", bytes, n, 0), MV_OK);
+    int64_t cookie = number(db, "PRAGMA schema_version");
+    CHECK(cookie != number(other, "PRAGMA schema_version"));
+    for (int i = 0; i < 2; i++) {
+        RUN_SQL(db, "BEGIN; SAVEPOINT s; CREATE TABLE u(y); INSERT INTO u VALUES(1)");
+        REQUIRE(journal_of(db));
+        CHECK_EQ(journal_of(db)->copies, 1);
+        RUN_SQL(db, i ? "ROLLBACK" : "ROLLBACK TO s; INSERT INTO t VALUES(2); COMMIT");
+        CHECK_EQ(number(db, "PRAGMA schema_version"), cookie);
+        EXPECT_CODE(db, SQLITE_ERROR, "SELECT * FROM u");
+        EXPECT_TEXT(db, "1|2", "SELECT x FROM t");
+        EXPECT_TEXT(other, "1|2", "SELECT x FROM t");
+    }
+    sqlite3_free(bytes);
+    close_db(db);
+    close_db(other);
+    env_end(&e);
+}
+
+/* The lock that lets it write opens the journal, and only then the program says that it wants another one. */
+static void a_journal_serves_in_the_mode_that_comes_late(void) {
+    for (int mode = 0; mode < MODES; mode++) {
+        for (int commit = 0; commit < 2; commit++) {
+            check_context("journal_mode %s, commit %d", journal_modes[mode], commit);
+            env e = env_new(0, 0);
+            sqlite3 *db = open_on(&e, "a");
+            RUN_SQL(db, "CREATE TABLE t(k INTEGER PRIMARY KEY, v); " FILL "INSERT INTO t SELECT i, i FROM n", 1000);
+            RUN_SQL(db, "PRAGMA cache_size=5; BEGIN IMMEDIATE");
+            CHECK(journal_of(db));
+            EXPECT_TEXT(db, journal_modes[mode], "PRAGMA journal_mode=%s", journal_modes[mode]);
+            CHECK_EQ(journal_of(db) == NULL, mode == 4);
+            RUN_SQL(db, "UPDATE t SET v=v+1");
+            RUN_SQL(db, commit || mode == 4 ? "COMMIT" : "ROLLBACK");
+            int more = commit || mode == 4 ? 1000 : 0;
+            CHECK_EQ(number(db, "SELECT sum(v) FROM t"), 500500 + more);
+            for (int i = 0; i < 3; i++) {
+                RUN_SQL(db, "BEGIN; UPDATE t SET v=v+1 WHERE k%%2; SAVEPOINT s; DELETE FROM t; ROLLBACK TO s; %s", mode == 4 ? "COMMIT" : "ROLLBACK");
+                if (mode != 4) CHECK_EQ(number(db, "SELECT sum(v) FROM t"), 500500 + more);
+                RUN_SQL(db, "UPDATE t SET v=v-1 WHERE k=7; UPDATE t SET v=v+1 WHERE k=7");
+            }
+            RUN_SQL(db, "PRAGMA journal_mode=memory; BEGIN; DELETE FROM t");
+            CHECK(journal_of(db));
+            RUN_SQL(db, "ROLLBACK");
+            if (mode != 4) CHECK_EQ(number(db, "SELECT count(*) FROM t"), 1000);
+            integrity(db);
+            close_db(db);
+            env_end(&e);
+        }
+    }
+    check_context("%s", "");
+}
+
+/* Any order of savepoints, with pages that go to the file before the end: the same as on SQLite's own in memory. */
+static void savepoints_at_random(void) {
+    for (uint64_t first = 1; first <= 60; first++) {
+        uint64_t seed = first;
+        check_context("seed %" PRIu64, first);
+        env e = env_new(first % 5 == 0 ? 512 : 0, 0);
+        sqlite3 *db = open_on(&e, "a"), *other;
+        REQUIRE_EQ(sqlite3_open(":memory:", &other), SQLITE_OK);
+        char sql[300];
+        snprintf(sql, sizeof sql, "PRAGMA page_size=%d; PRAGMA auto_vacuum=%d; CREATE TABLE t(k INTEGER PRIMARY KEY, v TEXT); CREATE INDEX i ON t(v)", first % 3 ? 1024 : 4096,
+            (int)(first % 4));
+        on_both(db, other, sql);
+        RUN_SQL(db, "PRAGMA cache_size=%d", first % 2 ? 4 : 400);
+        int depth = 0;
+        for (int step = 0; step < 80; step++) {
+            int r = (int)(check_random(&seed) % 1000), at = depth ? (int)(check_random(&seed) % (uint64_t)depth) : 0;
+            switch (check_random(&seed) % 9) {
+            case 0:
+            case 1:
+                snprintf(sql, sizeof sql, "SAVEPOINT s%d", depth++);
+                break;
+            case 2:
+                if (!depth) continue;
+                snprintf(sql, sizeof sql, "RELEASE s%d", depth = at);
+                break;
+            case 3:
+                if (!depth) continue;
+                snprintf(sql, sizeof sql, "ROLLBACK TO s%d", at);
+                depth = at + 1;
+                break;
+            case 4:
+                snprintf(sql, sizeof sql, "%s", depth ? r % 3 ? "SELECT 1" : r % 2 ? "ROLLBACK" : "COMMIT" : "PRAGMA incremental_vacuum(3)");
+                if (r % 3 == 0) depth = 0;
+                break;
+            case 5:
+                snprintf(sql, sizeof sql, "DELETE FROM t WHERE k%%7=%d", r % 7);
+                break;
+            case 6:
+                snprintf(sql, sizeof sql, "UPDATE t SET v=v||'%d' WHERE k%%5=%d", r, r % 5);
+                break;
+            default:
+                snprintf(sql, sizeof sql, FILL "INSERT OR REPLACE INTO t SELECT i*%d, hex(zeroblob(%d))||i FROM n", 1 + r % 40, 1 + r % 17, r);
+            }
+            on_both(db, other, sql);
+        }
+        integrity(db);
+        if (depth) on_both(db, other, "ROLLBACK");
+        integrity(db);
+        close_db(db);
+        close_db(other);
+        env_end(&e);
+    }
+    check_context("%s", "");
+}
+
 /* ---- cursors, copies, sorts ----------------------------------------------------------------------------- */
 
 static void a_cursor_stays_open_over_commits(void) {
@@ -2458,6 +2626,10 @@ int main(int argc, char **argv) {
     RUN(a_full_store_rolls_back_and_goes_on);
     RUN(a_commit_that_was_refused_is_not_taken_for_that_of_another);
     RUN(rollback_needs_no_memory);
+    RUN(a_journal_is_whole_without_copies);
+    RUN(a_journal_has_the_page_as_it_was_shown);
+    RUN(a_journal_serves_in_the_mode_that_comes_late);
+    RUN(savepoints_at_random);
     RUN(a_full_store_has_room_again);
     RUN(a_cursor_stays_open_over_commits);
     RUN(incremental_blobs);
