@@ -178,7 +178,7 @@ struct memory_file {
     uint64_t shown_epoch;
     uint8_t shown_check[CHECK_BYTES];
     uint32_t shown_cookie;
-    bool stale_cache;      /* the pager's is of another epoch, and does not know yet */
+    bool stale_cache;      /* the pager's is of another epoch, or of what was dropped, and it does not know yet */
     bool altered;          /* so is the pager's first page, from the end of this lock on */
     uint32_t cookie_shift; /* added to the stored cookie */
 
@@ -411,16 +411,19 @@ static void note_shown(memory_file *f) {
     f->shown = true;
 }
 
-/* Alters what was read from the file as the head of this file says. */
-static void disguise(memory_file *f, uint8_t *bytes, int n, int64_t offset) {
-    if (f->stale_cache && f->pin && offset == CHECK_AT && n == CHECK_BYTES) {
-        if (memcmp(bytes, f->shown_check, CHECK_BYTES) == 0) bytes[0] ^= 0xff;
-        f->stale_cache = false;
-    }
-    if (f->cookie_shift && covers_cookie(offset, n)) {
-        uint8_t *cookie = bytes + (COOKIE_AT - offset);
-        put4(cookie, get4(cookie) + f->cookie_shift);
-    }
+/* The bytes that the pager compares. False: those in the file. */
+static bool show_check(memory_file *f, void *to) {
+    if (f->stale_cache) sqlite3_randomness(CHECK_BYTES, to); /* which it cannot have. What it has may be older than what the file showed last: it takes none from an empty file */
+    else if (pager_has(f, f->pin)) memcpy(to, f->shown_check, CHECK_BYTES); /* as mostly: those in the file, too */
+    else return false;
+    f->stale_cache = false;
+    return true;
+}
+
+static void shift_cookie(const memory_file *f, uint8_t *bytes, int n, int64_t offset) {
+    if (!f->cookie_shift || !covers_cookie(offset, n)) return;
+    uint8_t *cookie = bytes + (COOKIE_AT - offset);
+    put4(cookie, get4(cookie) + f->cookie_shift);
 }
 
 static inline const void *page_at(memory_file *f, int64_t offset, size_t n) {
@@ -538,13 +541,7 @@ static void drop(memory_file *f) {
     mv_txn *txn = f->txn;
     f->doom = MV_OK;
     if (!txn) return;
-    if (!f->stale_cache) {
-        uint8_t bytes[CHECK_BYTES] = {0};
-        mv_txn_read(txn, bytes, sizeof bytes, CHECK_AT);
-        memcpy(f->shown_check, bytes, sizeof bytes);
-        f->shown_number = UINT64_MAX; /* which is of no version */
-        f->stale_cache = true;
-    }
+    f->stale_cache = true;
     f->txn = NULL;
     f->prepared = false;
     let_go(f, NULL, txn);
@@ -586,10 +583,7 @@ static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) 
     size_t got;
     if (f->db && offset == CHECK_AT && n == CHECK_BYTES) { /* a transaction begins */
         drop(f); /* the last one failed, and kept its lock */
-        if (f->pin && pager_has(f, f->pin)) { /* as mostly: it has these bytes, too */
-            memcpy(to, f->shown_check, CHECK_BYTES);
-            return SQLITE_OK;
-        }
+        if (f->pin && show_check(f, to)) return SQLITE_OK;
     }
     if (f->txn) {
         got = mv_txn_read(f->txn, to, (size_t)n, offset);
@@ -602,7 +596,7 @@ static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) 
     }
     if (got < (size_t)n) memset((char *)to + got, 0, (size_t)n - got);
     if (f->db) {
-        disguise(f, to, n, offset);
+        shift_cookie(f, to, n, offset);
         forget_cells(f);
     }
     return got < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;

@@ -1301,6 +1301,34 @@ static void replaced_content_is_seen_though_it_looks_the_same(void) {
     check_context("%s", "");
 }
 
+/* An empty file has no marks: a pager that has seen one has its first page, and still the marks of what was there before. */
+static void replaced_by_nothing_and_back(void) {
+    for (int write = 0; write < 3; write++) {
+        check_context("write %d", write);
+        size_t n;
+        uint8_t *bytes = make_file("CREATE TABLE t(x); INSERT INTO t VALUES(1)", &n);
+        env e = env_new(0, 0);
+        CHECK_EQ(replace(&e, "a", bytes, n, 0), MV_OK);
+        sqlite3 *db = open_on(&e, "a");
+        EXPECT_TEXT(db, "1", "SELECT x FROM t");
+        for (int i = 0; i < 4; i++) {
+            CHECK_EQ(replace(&e, "a", NULL, 0, 0), MV_OK);
+            EXPECT_TEXT(db, "0", "SELECT count(*) FROM sqlite_schema");
+            if (write == 1) RUN_SQL(db, "BEGIN; CREATE TABLE u(y); ROLLBACK");
+            if (write == 2) RUN_SQL(db, "BEGIN IMMEDIATE; COMMIT");
+            CHECK_EQ(replace(&e, "a", bytes, n, 0), MV_OK);
+            EXPECT_TEXT(db, "1", "SELECT x FROM t");
+            integrity(db);
+        }
+        RUN_SQL(db, "INSERT INTO t VALUES(2)");
+        EXPECT_TEXT(db, "1|2", "SELECT x FROM t");
+        sqlite3_free(bytes);
+        close_db(db);
+        env_end(&e);
+    }
+    check_context("%s", "");
+}
+
 static void replaced_by_another_page_size(void) {
     env e = env_new(0, 0);
     sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
@@ -2617,6 +2645,7 @@ int main(int argc, char **argv) {
     RUN(a_deleted_database_stays_for_its_connections);
     RUN(replaced_content_is_seen_though_it_looks_the_same);
     RUN(replaced_by_another_page_size);
+    RUN(replaced_by_nothing_and_back);
     RUN(schema_cookies_at_the_end_of_their_range);
     RUN(replaced_by_another_text_encoding);
     RUN(replaced_by_another_text_encoding_beside_an_attached_one);
