@@ -398,6 +398,7 @@ static bool pager_has(const memory_file *f, const mv_version *v) {
 
 /* A lock ends: remember what the pager may have in its cache. */
 static void note_shown(memory_file *f) {
+    if (mv_version_size(f->pin) < CHECK_AT + CHECK_BYTES) f->stale_cache = true; /* a pager takes none from an empty file: it has its page, and still what it compared before */
     if (pager_has(f, f->pin)) return;
     bool believed = !f->stale_cache && !f->altered;
     f->shown_number = believed ? mv_version_number(f->pin) : UINT64_MAX; /* what the pager has of this version is still to come */
@@ -413,7 +414,7 @@ static void note_shown(memory_file *f) {
 
 /* The bytes that the pager compares. False: those in the file. */
 static bool show_check(memory_file *f, void *to) {
-    if (f->stale_cache) sqlite3_randomness(CHECK_BYTES, to); /* which it cannot have. What it has may be older than what the file showed last: it takes none from an empty file */
+    if (f->stale_cache) sqlite3_randomness(CHECK_BYTES, to); /* which it cannot have */
     else if (pager_has(f, f->pin)) memcpy(to, f->shown_check, CHECK_BYTES); /* as mostly: those in the file, too */
     else return false;
     f->stale_cache = false;

@@ -1740,6 +1740,37 @@ static void a_commit_that_was_refused_is_not_taken_for_that_of_another(void) {
     CHECK(refused > 4 && refused < 32);
 }
 
+/* The pager of a refused transaction believes that its first page was written, and what another one then writes there looks the same. */
+static void an_empty_database_that_could_not_be_filled(void) {
+    int refused = 0;
+    for (int n = 1; n < 45; n++) {
+        check_context("%d more rows", n);
+        env e = env_new(0, 256 << 10);
+        sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a"), *filler = open_on(&e, "filler");
+        RUN_SQL(filler, "CREATE TABLE f(x)");
+        for (int i = 0; i < n; i++) RUN_SQL(filler, "INSERT INTO f VALUES(zeroblob(4000))");
+        static const char *const fill = "BEGIN; CREATE TABLE t(x); INSERT INTO t VALUES(zeroblob(140000)); COMMIT";
+        EXPECT_TEXT(a, "0", "SELECT count(*) FROM sqlite_schema");
+        bool full = sqlite3_exec(a, fill, NULL, NULL, NULL) == SQLITE_FULL;
+        if (!sqlite3_get_autocommit(a)) RUN_SQL(a, "ROLLBACK");
+        close_db(filler);
+        CHECK_EQ(mv_store_delete(e.store, "filler", 6), MV_OK);
+        if (full) {
+            refused++;
+            EXPECT_TEXT(a, "0", "SELECT count(*) FROM sqlite_schema");
+            RUN_SQL(b, "%s", fill);
+        }
+        EXPECT_TEXT(a, "140000", "SELECT length(x) FROM t");
+        integrity(a);
+        integrity(b);
+        close_db(a);
+        close_db(b);
+        env_end(&e);
+    }
+    check_context("%s", "");
+    CHECK(refused > 4 && refused < 40);
+}
+
 static void rollback_needs_no_memory(void) {
     for (int mode = 0; mode < MODES; mode++) {
         for (uint32_t block = 0; block <= 512; block += 512) {
@@ -2654,6 +2685,7 @@ int main(int argc, char **argv) {
     RUN(a_fork_is_a_database_of_its_own);
     RUN(a_full_store_rolls_back_and_goes_on);
     RUN(a_commit_that_was_refused_is_not_taken_for_that_of_another);
+    RUN(an_empty_database_that_could_not_be_filled);
     RUN(rollback_needs_no_memory);
     RUN(a_journal_is_whole_without_copies);
     RUN(a_journal_has_the_page_as_it_was_shown);
