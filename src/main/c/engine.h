@@ -38,7 +38,8 @@ void mv_engine_size_cache(sqlite3 *db, sqlite3_file *file, bool narrow);
 /* Where SQLite will open the rollback journal of that file of the connection, in its memory; NULL: it is open, or will not be in memory. */
 sqlite3_file *mv_engine_journal_in_memory(sqlite3 *db, sqlite3_file *file);
 
-/* Whether the transaction on that file of the connection, all of which is written, will truncate it before it ends, or that is not known. */
+/* Whether the commit on that file of the connection, all of which is written, will truncate it before it ends, or that is not known. (A rollback may all the
+ * same: what that truncates is dropped.) */
 bool mv_engine_shortens(sqlite3 *db, sqlite3_file *file);
 
 /* For content that may be hostile: SQLITE_DBCONFIG_DEFENSIVE, SQLITE_DBCONFIG_TRUSTED_SCHEMA off, and cell sizes are checked, as by

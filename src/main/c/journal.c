@@ -77,7 +77,7 @@ static void write_header(mv_journal *j, const void *from, size_t n) {
     if (j->page_size == 0) clear(j);
 }
 
-/* SQLite writes a journal from its beginning to its end, each field at once. */
+/* SQLite writes a journal from its beginning to its end, each field at once. (If it wanted to go back, after a ROLLBACK TO that failed half-way, that is an error.) */
 static int journal_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 offset) {
     mv_journal *j = journal_of(base);
     if (offset == 0 && n <= MV_JOURNAL_HEADER) {
@@ -96,7 +96,7 @@ static int journal_write(sqlite3_file *base, const void *from, int n, sqlite3_in
         memcpy(record->checksum, from, WORD);
         j->count++;
     }
-    return SQLITE_OK; /* anything else is the name of a super-journal: for whoever finds the journal after a crash, and nobody does */
+    return SQLITE_OK; /* anything else is of a super-journal's name, which looks like a record at most up to its number, that of no page: for whoever finds the journal after a crash, and nobody does */
 }
 
 static int journal_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) {

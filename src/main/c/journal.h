@@ -7,7 +7,8 @@
  * the format of https://sqlite.org/fileformat.html#the_rollback_journal: a header of a sector, then for each page its number, its bytes and a checksum.
  *
  * In an open file, and used by whoever uses its connection. SQLite opens a journal in memory by itself, unless it is open already: so it is opened here before
- * that, with the lock that lets the transaction write, and closed by SQLite when the transaction ends, before the pin moves.
+ * that, with the lock that lets the transaction write. When the transaction ends SQLite closes it, or empties it if the program wants to keep journals or locks: so it
+ * has no page when the pin moves.
  */
 #ifndef MV_JOURNAL_H
 #define MV_JOURNAL_H

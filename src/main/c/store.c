@@ -311,9 +311,7 @@ static void add_stats(mv_database *db, mv_stats *out) {
 
 void mv_database_stats(mv_database *db, mv_stats *out) {
     *out = (mv_stats){.databases = 1};
-    mv_lock(&db->mutex);
-    mv_leases_settle(db);
-    mv_unlock(&db->mutex);
+    mv_store_collect(db->store); /* a lease of a fork keeps the fork's pin here, too */
     add_stats(db, out);
 }
 

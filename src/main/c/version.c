@@ -55,7 +55,7 @@ static void free_objects(mv_database *db, mv_list list, uint64_t *bytes, uint64_
 
 /*
  * Under the mutex, of a version that has lost its last reference: takes it apart at once if no older one can see what it leaves, and that is a few objects, as
- * mostly when one connection commits. False: it takes more than that.
+ * mostly when one connection commits. (Of these a slab may become empty and go back to the system, seldom.) False: it takes more than that.
  */
 static bool take_apart_at_once(mv_version *v) {
     enum { FEW = 32 };

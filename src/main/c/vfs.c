@@ -149,7 +149,7 @@ typedef struct kept {
 struct memory_file {
     sqlite3_file base;
     mv_pages pages;        /* in place, as pages.h says: a keeper is a `kept`, NULL as long as the file shows the page */
-    mv_journal journal;    /* of its transaction, while SQLite has it open */
+    mv_journal journal;    /* empty but in a transaction that has changed something */
     mv_vfs *vfs;           /* all fields but the last group: the thread that uses the connection only */
     const host *host;
     sqlite3 *connection;   /* whose file it is, once SQLite has said so. Our own SQLite's only, as is what is done with it: for another's it stays NULL */
@@ -168,7 +168,7 @@ struct memory_file {
     bool write_follows;    /* SQLite said so: take the slot with the next SHARED lock */
     bool slot;             /* it has the writer's slot */
     bool may_wait;         /* if the slot is refused, the busy handler is next */
-    bool prepared;         /* a commit has begun, and can no longer fail */
+    bool prepared;         /* a commit has begun, and can no longer fail; it may still be rolled back because of another file's */
     mv_result doom;        /* why the transaction must not be committed: a write was refused, and what came before it is gone */
     uint64_t ticket;       /* place in the queue for the slot */
     int64_t wait_until;    /* when SQLite's busy handler gives up, 0 if there is another handler or none; read under the vfs mutex while refused */
@@ -637,6 +637,7 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 size) {
     if (f->db && f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
     mv_result rc = begin(f);
     if (!rc) rc = mv_txn_truncate(f->txn, size);
+    f->prepared = false;
     return changed(f, rc);
 }
 

@@ -2099,6 +2099,36 @@ static void an_idle_lease_keeps_nothing_old(void) {
     end_store(store);
 }
 
+/* A fork that was replaced keeps its origin for as long as rows are held of what it was. */
+static void a_lease_of_a_fork_counts_at_its_origin(void) {
+    mv_store *store = new_store(LEASE_BLOCK, 0);
+    mv_database *origin = open_name(store, "a");
+    mv_lease reader;
+    _Atomic int32_t rows[2] = {0};
+    lease_write(origin, NULL, origin, 1);
+    mv_version *v = mv_database_pin(origin);
+    CHECK_EQ(mv_store_fork(store, v, "b", 1), MV_OK);
+    mv_version_release(v);
+    mv_database *fork = open_name(store, "b");
+    mv_lease_open(&reader, fork);
+    mv_lease_rows(&reader, rows);
+    mv_lease_take(&reader);
+    atomic_store(&rows[0], 1);
+    mv_lease_put(&reader);
+    load_bytes(store, "b", (const uint8_t *)"", 0, 1);
+    mv_stats stats;
+    mv_database_stats(origin, &stats);
+    CHECK_EQ(stats.forks, 1);
+    atomic_store(&rows[0], 0);
+    mv_database_stats(origin, &stats);
+    CHECK_EQ(stats.forks, 0);
+    CHECK_EQ(stats.pins, 0);
+    mv_lease_close(&reader);
+    mv_database_release(origin);
+    mv_database_release(fork);
+    end_store(store);
+}
+
 static void held_rows_keep_their_version(void) {
     const uint64_t one = LEASE_BLOCKS * LEASE_BLOCK + LEASE_NODES * 512;
     mv_store *store = new_store(LEASE_BLOCK, 0);
@@ -2356,6 +2386,7 @@ int main(int argc, char **argv) {
     RUN(an_idle_lease_keeps_nothing_old);
     RUN(held_rows_keep_their_version);
     RUN(what_was_held_makes_room);
+    RUN(a_lease_of_a_fork_counts_at_its_origin);
     RUN(leases_of_readers_meet_commits);
     RUN(leases_with_held_rows_meet_commits);
     return check_end();

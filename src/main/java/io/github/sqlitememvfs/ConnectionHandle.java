@@ -170,7 +170,7 @@ final class ConnectionHandle {
     lock.lock();
     try {
       leaveBody();
-      if (address == 0) {
+      if (address == 0 || closing) {
         throw new IllegalStateException("connection to database " + Text.quote(database) + " of " + store.name
             + " was closed during the transaction, which was rolled back");
       }

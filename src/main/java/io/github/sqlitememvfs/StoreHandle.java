@@ -222,17 +222,37 @@ final class StoreHandle {
       openPins = new ArrayList<>(pins);
     }
     Native.storeClose(address);
+    List<Runnable> steps = new ArrayList<>();
     for (ConnectionHandle connection : openConnections) { // all of them, before one is waited for: it may itself wait for one
-      connection.closeSoon();
+      steps.add(connection::closeSoon);
     }
     for (ConnectionHandle connection : openConnections) {
-      connection.closeNow();
+      steps.add(connection::closeNow);
     }
     for (PinHandle pin : openPins) {
-      pin.close();
+      steps.add(pin::close);
     }
-    Native.vfsUnregister(vfs);
-    release();
+    steps.add(() -> Native.vfsUnregister(vfs));
+    steps.add(this::release);
+    runAll(steps);
+  }
+
+  /** All of them, whatever one throws (where little stack or heap is left), and then throws the first of that. */
+  private static void runAll(List<Runnable> steps) {
+    Throwable failure = null;
+    for (Runnable step : steps) {
+      try {
+        step.run();
+      } catch (RuntimeException | Error e) {
+        failure = failure == null ? e : failure;
+      }
+    }
+    if (failure instanceof Error) {
+      throw (Error) failure;
+    }
+    if (failure != null) {
+      throw (RuntimeException) failure;
+    }
   }
 
   /** The {@link MemoryVfs} was forgotten. */

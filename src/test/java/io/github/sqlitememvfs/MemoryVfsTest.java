@@ -414,6 +414,32 @@ class MemoryVfsTest {
     }
   }
 
+  /** Between its interrupt and the end of close a body that takes the interrupt for nothing may come to its end. */
+  @Test
+  void closeDoesNotLetATransactionCommitThatItHasInterrupted() throws Exception {
+    for (int round = 0; round < 50; round++) {
+      MemoryVfs shared = MemoryVfs.create();
+      CountDownLatch running = new CountDownLatch(1);
+      Crew crew = new Crew();
+      for (int i = 0; i < 50; i++) {
+        shared.open("a").execute("SELECT 1");
+      }
+      crew.start("transaction", () -> {
+        SqliteConnection connection = shared.open("a");
+        SqliteStatement statement = connection.prepare(Sql.ONE_ROW_THEN_ENDLESS);
+        assertThrows(IllegalStateException.class, () -> connection.transaction(t -> {
+          t.execute("CREATE TABLE t(x)");
+          assertTrue(statement.step());
+          running.countDown();
+          assertThrows(RuntimeException.class, statement::step);
+        }));
+      });
+      running.await();
+      shared.close();
+      crew.join();
+    }
+  }
+
   @Test
   void closeEndsAWaitForAnotherWriter() throws Exception {
     MemoryVfs patient = MemoryVfs.builder().busyTimeout(3_600_000).build();
