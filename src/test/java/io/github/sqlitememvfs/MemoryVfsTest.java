@@ -367,77 +367,64 @@ class MemoryVfsTest {
     channel.close();
   }
 
+  /** Of another thread: gets to the second row of a statement that never has one, and says so before. */
+  private interface Endless {
+    void run(SqliteConnection connection, SqliteStatement statement, Runnable running);
+  }
+
+  /** Closes, again and again, while another thread is in that, and so many connections are idle, which take a while to close. */
+  private static void closeWhile(int rounds, int idle, Endless endless) throws Exception {
+    for (int round = 0; round < rounds; round++) {
+      MemoryVfs shared = MemoryVfs.create();
+      for (int i = 0; i < idle; i++) {
+        shared.open("a").execute("SELECT 1");
+      }
+      CountDownLatch running = new CountDownLatch(1);
+      Crew crew = new Crew();
+      crew.start("endless", () -> {
+        SqliteConnection connection = shared.open("a");
+        endless.run(connection, connection.prepare(Sql.ONE_ROW_THEN_ENDLESS), running::countDown);
+      });
+      running.await();
+      shared.close();
+      crew.join();
+    }
+  }
+
   /** Between its interrupt and the end of close the other thread may come back: it must be refused. */
   @Test
   void closeInterruptsAStatementOfAnotherThread() throws Exception {
-    for (int round = 0; round < 100; round++) {
-      MemoryVfs shared = MemoryVfs.create();
-      CountDownLatch running = new CountDownLatch(1);
-      Crew crew = new Crew();
-      crew.start("endless", () -> {
-        SqliteConnection connection = shared.open("a");
-        SqliteStatement statement = connection.prepare(Sql.ONE_ROW_THEN_ENDLESS);
-        assertTrue(statement.step());
-        running.countDown();
-        RuntimeException e = assertThrows(RuntimeException.class, statement::step);
-        assertTrue(e instanceof IllegalStateException || ((SqliteException) e).code() == 9, e.toString());
-        assertThrows(IllegalStateException.class, statement::step);
-        assertThrows(IllegalStateException.class, () -> connection.execute("SELECT 1"));
-      });
-      running.await();
-      shared.close();
-      crew.join();
-    }
+    closeWhile(100, 0, (connection, statement, running) -> {
+      assertTrue(statement.step());
+      running.run();
+      RuntimeException e = assertThrows(RuntimeException.class, statement::step);
+      assertTrue(e instanceof IllegalStateException || ((SqliteException) e).code() == 9, e.toString());
+      assertThrows(IllegalStateException.class, statement::step);
+      assertThrows(IllegalStateException.class, () -> connection.execute("SELECT 1"));
+    });
   }
 
-  /** The others take a while to close, in which it comes back: before its own turn, where it is not the last. */
+  /** Also before the turn of its connection, where that is not the last to close. */
   @Test
   void closeInterruptsAStatementBesideManyConnections() throws Exception {
-    for (int round = 0; round < 20; round++) {
-      MemoryVfs shared = MemoryVfs.create();
-      CountDownLatch running = new CountDownLatch(1);
-      Crew crew = new Crew();
-      for (int i = 0; i < 50; i++) {
-        shared.open("a").execute("SELECT 1");
-      }
-      crew.start("endless", () -> {
-        SqliteConnection connection = shared.open("a");
-        SqliteStatement statement = connection.prepare(Sql.ONE_ROW_THEN_ENDLESS);
-        assertTrue(statement.step());
-        running.countDown();
-        assertThrows(RuntimeException.class, statement::step);
-        assertThrows(IllegalStateException.class, statement::step);
-      });
-      running.await();
-      shared.close();
-      crew.join();
-    }
+    closeWhile(20, 50, (connection, statement, running) -> {
+      assertTrue(statement.step());
+      running.run();
+      assertThrows(RuntimeException.class, statement::step);
+      assertThrows(IllegalStateException.class, statement::step);
+    });
   }
 
-  /** Between its interrupt and the end of close a body that takes the interrupt for nothing may come to its end. */
+  /** A body that takes the interrupt for nothing may come to its end. */
   @Test
   void closeDoesNotLetATransactionCommitThatItHasInterrupted() throws Exception {
-    for (int round = 0; round < 50; round++) {
-      MemoryVfs shared = MemoryVfs.create();
-      CountDownLatch running = new CountDownLatch(1);
-      Crew crew = new Crew();
-      for (int i = 0; i < 50; i++) {
-        shared.open("a").execute("SELECT 1");
-      }
-      crew.start("transaction", () -> {
-        SqliteConnection connection = shared.open("a");
-        SqliteStatement statement = connection.prepare(Sql.ONE_ROW_THEN_ENDLESS);
+    closeWhile(50, 50, (connection, statement, running) ->
         assertThrows(IllegalStateException.class, () -> connection.transaction(t -> {
           t.execute("CREATE TABLE t(x)");
           assertTrue(statement.step());
-          running.countDown();
+          running.run();
           assertThrows(RuntimeException.class, statement::step);
-        }));
-      });
-      running.await();
-      shared.close();
-      crew.join();
-    }
+        })));
   }
 
   @Test
