@@ -28,7 +28,7 @@
  *
  * Locks, in the order in which they may be taken: store mutex (names), database mutex (versions, the writer's
  * slot), arena mutex (free objects). None is held while blocks are copied or read; a list of objects is freed under the
- * arena's alone, a hundred or so at a time, or under both if it is a few. Readers of a pinned version take none, and with a lease (below) they pin and release without one, too,
+ * arena's alone, a hundred or so at a time. Readers of a pinned version take none, and with a lease (below) they pin and release without one, too,
  * while nothing is committed.
  *
  * Errors. Functions that can fail return an mv_result; everything fallible is acquired before anything

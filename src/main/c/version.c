@@ -54,28 +54,7 @@ static void free_objects(mv_database *db, mv_list list, uint64_t *bytes, uint64_
 }
 
 /*
- * Under the mutex, of a version that has lost its last reference: takes it apart at once if no older one can see what it leaves, and that is a few objects, as
- * mostly when one connection commits. (Of these a slab may become empty and go back to the system, seldom.) False: it takes more than that.
- */
-static bool take_apart_at_once(mv_version *v) {
-    enum { FEW = 32 };
-    mv_database *db = v->db;
-    if (v->older || v->replaced || v->inherits || db->kept == 1) return false;
-    int n = 0;
-    for (void *object = v->dead.head; object; object = mv_record_of(object)->next)
-        if (++n > FEW) return false;
-    uint64_t bytes = 0, blocks = 0;
-    free_objects(db, v->dead, &bytes, &blocks);
-    unlink_version(v);
-    db->bytes -= bytes;
-    db->blocks -= blocks;
-    db->kept--;
-    sqlite3_free(v);
-    return true;
-}
-
-/*
- * Gives one reference up. A version that loses its last, and leaves more than a little, is taken out of the list under the mutex, and taken apart
+ * Gives one reference up. A version that loses its last is taken out of the list under the mutex, and taken apart
  * without it: the next older version, which may inherit some of the dead objects, is held meanwhile, and nothing younger
  * can reach them. Giving up that hold, and the pin of a fork that has become needless, is the same work again: hence the loop.
  */
@@ -86,10 +65,6 @@ void mv_version_unref(mv_version *v, bool pin) {
         db->pins -= pin;
         pin = false;
         if (--v->refs > 0) {
-            mv_unlock(&db->mutex);
-            return;
-        }
-        if (take_apart_at_once(v)) {
             mv_unlock(&db->mutex);
             return;
         }
