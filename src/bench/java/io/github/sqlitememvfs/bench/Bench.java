@@ -35,13 +35,13 @@ final class Bench {
 
       ## What is not reached, and why
 
-      - **Transactions of one row.** Under callgrind (`commit_bench only autocommit ours 1`, and `memory`) a row takes 13,600 instructions, and 7,900 on `:memory:`. The VFS takes 6,300: 3,200 to write
-        two pages (a new block for each, and for each node above it: 1,600), 1,300 to commit (700 of them to give the version before back), 900 to see that a changed page stands in the version before and
+      - **Transactions of one row.** Under callgrind (`commit_bench only autocommit ours 1`, and `memory`) a row takes 13,900 instructions, and 7,900 on `:memory:`. The VFS takes 6,500: 3,200 to write
+        two pages (a new block for each, and for each node above it: 1,600), 1,600 to commit (900 of them to give the version before back), 900 to see that a changed page stands in the version before and
         need not be copied into the journal, 800 for locks. SQLite needs 600 more to sort its list of one or two changed pages, and is spared what it does for a journal of its own on `:memory:`.
         The locks' instructions are few, but take long: nine mutexes a row. It would take an arena for each writer, and a page cache of our own (`sqlite3_pcache_methods2`) that gives SQLite the blocks themselves.
       - **Ten times the size, keys anywhere**: that is the processor's cache. `:memory:` grows as much or more.
       - **Growth**: the step up behind 3 GB comes in this run and not in a process of its own; in some runs C on `:memory:` makes one, too. It may be memory that the virtual machine's host gives out slowly when it was idle; that is not proven.
-      - **A writer and a reader at once**: two threads on the two processors of a virtual machine that has others beside it; the spread says how little one run of this means.
+      - **A writer and a reader at once**, above all the worst scan: two threads on the two processors of a virtual machine that has others beside it; the spread says how little one run of this means.
 
       ## Largest database
 
