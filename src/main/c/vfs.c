@@ -38,6 +38,7 @@
  * has shown, shifting it back on writes.
  * The same is done after a transaction that was dropped: a pager that writes the change counter without a journal (ATOMIC_PAGES: of
  * several writes either all are seen or none) believes from then on that it stands in the file, where another's commit may write the same.
+ * And at each lock after one that saw an empty file: a pager that finds no header keeps the marks of whatever it saw before, beside the empty first page.
  *
  * Pages that SQLite points into (xFetch) belong to the pin. When the pin moves or a transaction is dropped while some are
  * still in use, they are compared with what the file now shows; if one is gone (it takes blocks larger than pages, or a corrupt
