@@ -14,21 +14,45 @@
  * connection, before the schema is read. */
 void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 
+/* A transaction begins on a file that the connection last saw empty, and that has content now. SQLite 3.54.1 takes it for still empty until it has read the
+ * header, and remembers that: ROLLBACK TO the savepoint that began the transaction would make it so, and lose what others have committed. */
+void mv_engine_was_filled(sqlite3 *db, sqlite3_file *file);
+
 /* What PRAGMA busy_timeout of the connection says, in milliseconds; 0 or less if it has none, or a busy handler of its own. Called by whoever
  * uses the connection. */
 int mv_engine_busy_timeout(sqlite3 *db);
 /* How often the busy handler was called since the statement that runs began. */
 int mv_engine_busy_count(sqlite3 *db);
 
-/* How many queries of the connection are on rows that were read ahead until their end (rows.h): to the program the read transaction goes on. Raised in
- * a call for the connection, lowered at any time, by a store, by the thread that uses it. Behind it stands a number that changes when it rises from zero.
- * NULL: it has no such number. Valid until the connection's files get MV_FCNTL_ROWS_GONE (no argument): they must have forgotten it when that returns. */
+/*
+ * Rows held. A query whose rows were read ahead until their end (rows.h) has ended for SQLite, which has then given up its read transaction. For the program
+ * the query is still on a row, and must have the effects that it has in SQLite:
+ *
+ *   between calls    the leases of the files that SQLite read at the end keep their versions (store.h), at no cost for whoever moves on with a store
+ *   within a call    (mv_engine_enter to mv_engine_leave, mv_engine_end) SQLite counts such queries as running, and its read transactions are open again: it
+ *                    goes on with them in BEGIN, refuses to write on an old version, says SQLITE_LOCKED to DROP, and keeps them when other statements end
+ *
+ * Queries that read no database (Vdbe.bIsReader) are not held, as SQLite keeps no transaction for them.
+ */
+
+/* Three numbers: how many queries of the connection are on rows held; a number that changes when that rises from zero; and whether a transaction that
+ * ends now is one of those that they keep. The first is raised in a call, and lowered at any time, by a store, by the thread that uses the connection; the
+ * others are written in calls only. NULL: it has none. Valid until the connection's files get MV_FCNTL_ROWS_GONE (no argument): they must have forgotten it
+ * when that returns. */
 _Atomic int32_t *mv_engine_rows_held(sqlite3 *db);
 #define MV_FCNTL_ROWS_GONE 0x6d760001
 
-/* The busy handler is not called any more for the statement that runs: waiting would be in vain. If it is because the connection's version is stale,
- * mv_engine_leave makes SQLITE_BUSY_SNAPSHOT of SQLITE_BUSY. */
-void mv_engine_wait_no_more(sqlite3 *db, bool stale);
+/* A query, which is running, will be run to its end, and its rows are held from then on: false if that is not possible. */
+bool mv_engine_hold_rows(sqlite3 *db);
+/* They are held no more. */
+void mv_engine_release_rows(sqlite3 *db);
+/* sqlite3_reset, or sqlite3_finalize, for a statement of a connection that may hold rows. */
+int mv_engine_end(sqlite3_stmt *stmt, int (*end)(sqlite3_stmt *));
+
+/* sqlite3_prepare_v3. SQLite looks whether its schema is still the database's when it runs a statement, and after a few errors of compiling; after others it
+ * does not, and complains of tables as they were. So after any such error this looks, and compiles once more if a schema has changed. As in SQLite that
+ * begins no read transaction. */
+int mv_engine_prepare(sqlite3 *db, const char *sql, int n, sqlite3_stmt **stmt, const char **tail);
 
 /* How large the page cache of that file is: 4 MB, or narrow, when what is in it is soon stale: 200 KB, beyond which a transaction keeps up to 2 MB of
  * changed pages before it hands some to the VFS. SQLite counts those in pages, whose size may change, and forgets the rest when it reads the schema: so
@@ -70,13 +94,15 @@ typedef struct mv_limits {
     int saved[3];
     int lowered; /* how many */
     bool again;
+    int rows;    /* held when it began */
     char *floor, *end;
     int64_t left, reserve;
 } mv_limits;
 
 /* For a connection that has just been opened: without it generated columns are not looked at. SQLITE_NOMEM, or SQLITE_OK. */
 int mv_engine_guard(sqlite3 *db);
-void mv_engine_enter(sqlite3 *db, mv_limits *limits);
+/* SQLITE_OK, or an error that the connection has, too: nothing must be run then but mv_engine_leave. */
+int mv_engine_enter(sqlite3 *db, mv_limits *limits);
 /* After an error: whether the stack was the reason, and it may suffice for the same with a lower limit for expressions. If so that limit is in
  * force for what is tried next, and until mv_engine_tried, which takes what came of it. */
 bool mv_engine_again(sqlite3 *db, mv_limits *limits);

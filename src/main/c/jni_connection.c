@@ -117,30 +117,15 @@ static jbyteArray errorMessage(JNIEnv *env, jclass c, jlong db, jint code, jintA
 
 /* ---- SQL -------------------------------------------------------------------------------------------- */
 
-/* Has SQLite look at each database's schema, and read it anew if it has changed. */
-static void refresh_schemas(sqlite3 *db) {
-    const char *name;
-    for (int i = 0; (name = sqlite3_db_name(db, i)) != NULL; i++) {
-        char *sql = sqlite3_mprintf("SELECT 1 FROM \"%w\".sqlite_schema LIMIT 0", name);
-        if (!sql) return;
-        sqlite3_exec(db, sql, NULL, NULL, NULL);
-        sqlite3_free(sql);
-    }
-}
-
-/* Compiles the first statement of some SQL. SQLite looks whether its schema is still the database's when a statement is run, and after a
- * few errors of compiling; after others it does not, and complains of tables as they were. So it is tried once more. */
+/* Compiles the first statement of some SQL. */
 static int compile(sqlite3 *db, mv_limits *limits, const char *sql, const char *end, sqlite3_stmt **stmt, const char **tail) {
     int n = (int)(end - sql) + 1; /* with the NUL: SQLite need not copy it */
-    int rc = sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
+    int rc = mv_engine_prepare(db, sql, n, stmt, tail);
     if (rc != SQLITE_OK && mv_engine_again(db, limits)) {
-        rc = sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
+        rc = mv_engine_prepare(db, sql, n, stmt, tail);
         mv_engine_tried(db, limits, rc);
-        return rc;
     }
-    if ((rc & 0xff) != SQLITE_ERROR) return rc;
-    refresh_schemas(db);
-    return sqlite3_prepare_v3(db, sql, n, 0, stmt, tail);
+    return rc;
 }
 
 /* Where the first statement begins: behind blanks, comments and semicolons. */
@@ -194,10 +179,9 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     mv_text_get(env, sql, &text);
     if (!text.bytes) return SQLITE_NOMEM;
     char *end = text.bytes + text.n, *start = start_of_statement(text.bytes, end);
-    const char *tail;
-    int rc = SQLITE_OK;
+    const char *tail = start;
     mv_limits limits;
-    mv_engine_enter(DB(db), &limits);
+    int rc = mv_engine_enter(DB(db), &limits);
     while (rc == SQLITE_OK && start < end) {
         sqlite3_stmt *stmt;
         if (timer) mv_engine_start_timer(TIMER(timer), usec);
@@ -239,8 +223,8 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
     if (text.bytes) {
         const char *start = text.bytes, *end = text.bytes + text.n;
         mv_limits limits;
-        mv_engine_enter(DB(db), &limits);
-        do rc = compile(DB(db), &limits, start, end, &stmt, &start);
+        rc = mv_engine_enter(DB(db), &limits);
+        if (rc == SQLITE_OK) do rc = compile(DB(db), &limits, start, end, &stmt, &start);
         while (rc == SQLITE_OK && !stmt && start < end); /* a comment or a semicolon comes first */
         if (rc == SQLITE_OK && !stmt) rc = NO_STATEMENT;
         if (rc == SQLITE_OK && !is_blank(DB(db), start, end)) {

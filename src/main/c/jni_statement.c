@@ -23,12 +23,12 @@
 
 static jint finalizeStatement(JNIEnv *env, jclass c, jlong stmt) {
     (void)env, (void)c;
-    return sqlite3_finalize(STMT(stmt));
+    return mv_engine_end(STMT(stmt), sqlite3_finalize);
 }
 
 static jint reset(JNIEnv *env, jclass c, jlong stmt) {
     (void)env, (void)c;
-    return sqlite3_reset(STMT(stmt));
+    return mv_engine_end(STMT(stmt), sqlite3_reset);
 }
 
 /* Copies the first n bytes of an array: what SQLite is given does not change under it. NULL: no memory. */

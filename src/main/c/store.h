@@ -178,11 +178,11 @@ const void *mv_version_span(const mv_version *v, int64_t offset, size_t max, siz
  * Why a lease in use is the newest at its beginning. Its owner has a reference, so no other version can have its address while it
  * is compared with `newest`, of which nothing but the address is looked at.
  *
- * Held rows. While *rows is not zero the owner's program is still on rows that it got in an earlier transaction. A lease that is put back meanwhile
- * is taken back by nobody, and the next transaction has the same version though it be old. One that was put back before has nothing to do with those
- * rows, which may be another database's: rows[1] tells them apart, since it changes when *rows rises from zero. Only the owner makes the number other than zero, and does so before
- * it puts the lease back, so whoever sees that lease IDLE sees the rows, too. It may become zero at any time, by whatever store: then the next
- * publisher, transaction, mv_lease_close or count of statistics takes an old version back.
+ * Held rows. While *rows is not zero the owner's program is still on rows that it got in an earlier transaction. A lease that is put back meanwhile, and
+ * while rows[2] is not zero, is held: nobody takes it back, and the next transaction has the same version though it be old. One that was put back otherwise
+ * has nothing to do with those rows, which may be another database's. rows[1] changes when *rows rises from zero, which ends what was held before. Only
+ * the owner makes *rows other than zero, and does so before it puts the lease back, so whoever sees that lease IDLE sees the rows, too. *rows may become
+ * zero at any time, by whatever store: then the next publisher, transaction, mv_lease_close or count of statistics takes an old version back.
  *
  * A lease stands in its database's list from when it gets a reference under the mutex until a publisher finds it EMPTY or makes it so: connections that
  * do nothing cost a commit nothing.
@@ -191,8 +191,8 @@ typedef struct mv_lease {
     mv_database *db;                 /* fixed by mv_lease_open */
     atomic_uintptr_t state;
     _Atomic(mv_version *) version;   /* not if EMPTY; the owner's while IN_USE */
-    _Atomic uint32_t held;           /* since when there were rows when it was put back, 0 if there were none; as `version` */
-    const _Atomic int32_t *rows;     /* NULL: none are ever held; written by the owner under the database's mutex */
+    _Atomic uint32_t held;           /* since when there are the rows that it was put back for, 0 if for none; as `version` */
+    const _Atomic int32_t *rows;     /* three numbers; NULL: none are ever held; written by the owner under the database's mutex */
     bool listed;                     /* under the database's mutex, as the next two */
     struct mv_lease *previous, *next;
 } mv_lease;
@@ -201,8 +201,6 @@ typedef struct mv_lease {
 void mv_lease_open(mv_lease *lease, mv_database *db);
 /* Where the number of held rows stands from now on, NULL for nowhere: what stood there before is read no more. */
 void mv_lease_rows(mv_lease *lease, const _Atomic int32_t *rows);
-/* Whether it keeps its version for them. Owner only. */
-bool mv_lease_holds_rows(const mv_lease *lease);
 /* A transaction begins: its version, which is the newest unless it is held. */
 mv_version *mv_lease_take(mv_lease *lease);
 /* It ends. */

@@ -222,10 +222,6 @@ void mv_lease_rows(mv_lease *lease, const _Atomic int32_t *rows) {
     mv_unlock(&db->mutex);
 }
 
-bool mv_lease_holds_rows(const mv_lease *lease) {
-    return holds_rows(lease);
-}
-
 mv_version *mv_lease_take(mv_lease *lease) {
     mv_database *db = lease->db;
     uintptr_t word = atomic_load_explicit(&lease->state, memory_order_relaxed); /* others change nothing but its state */
@@ -256,7 +252,7 @@ void mv_lease_put(mv_lease *lease) {
     mv_version *v = atomic_load_explicit(&lease->version, memory_order_relaxed);
     uintptr_t word = atomic_load_explicit(&lease->state, memory_order_relaxed);
     assert((word & STATE) == IN_USE);
-    uint32_t held = rows_since(lease);
+    uint32_t held = lease->rows && atomic_load_explicit(lease->rows + 2, memory_order_relaxed) ? rows_since(lease) : 0;
     atomic_store_explicit(&lease->held, held, memory_order_relaxed);
     word = with_state(word + STATE + 1, IDLE);
     atomic_store(&lease->state, word); /* from here on v may be gone; only its address is used */

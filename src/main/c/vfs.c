@@ -16,8 +16,7 @@
  * of for a time, longer than it was asked to but never beyond the connection's timeout: so PRAGMA busy_timeout and sqlite3_busy_timeout mean
  * what they always mean, and nobody polls.
  * Where SQLite says beforehand that a write follows (ours does: the pragma of that date in sqlite.c), the slot is taken before the pin, so
- * that no other commit comes in between. A writer that is still on rows of a read transaction that SQLite has ended is refused at once, as SQLite
- * does it with one that goes on: its version can only become older.
+ * that no other commit comes in between. A writer whose read transaction is open is refused at once, as SQLite does it: its version can only become older.
  *
  * Rollback. SQLite keeps its journal in memory (we report SQLITE_OPEN_MEMORY), our own SQLite as journal.h says, and on ROLLBACK writes the old pages
  * back, all of which is dropped with the lock. If that finds no memory SQLite drops its cache, too, and ROLLBACK succeeds. A
@@ -670,12 +669,13 @@ static int file_lock(sqlite3_file *base, int lock) {
     memory_file *f = (memory_file *)base;
     if (!f->db || lock <= f->lock) return SQLITE_OK;
     if (f->lock == SQLITE_LOCK_NONE) {
-        bool write_follows = f->write_follows && !f->read_only, rows = mv_lease_holds_rows(&f->lease);
-        f->may_wait = (write_follows || (f->host != &own && !f->read_only)) && !rows; /* another's SQLite may not say so beforehand */
+        bool write_follows = f->write_follows && !f->read_only;
+        f->may_wait = write_follows || (f->host != &own && !f->read_only); /* another's SQLite may not say so beforehand */
         f->write_follows = false;
         if (write_follows) try_slot(f); /* if that fails, RESERVED says so */
         f->pin = mv_lease_take(&f->lease);
         if (f->left && f->left != mv_version_number(f->pin)) f->calm = 0;
+        if (f->stale_cache && f->connection && mv_version_size(f->pin) > 0) mv_engine_was_filled(f->connection, base);
         reuse_pages(f);
         compare_epoch(f);
         f->lock = SQLITE_LOCK_SHARED;
@@ -687,7 +687,6 @@ static int file_lock(sqlite3_file *base, int lock) {
             if (f->may_wait) refuse(f); /* to try again at once */
             rc = SQLITE_BUSY_SNAPSHOT;
         }
-        if (rc && mv_lease_holds_rows(&f->lease)) mv_engine_wait_no_more(f->connection, rc == SQLITE_BUSY_SNAPSHOT);
         if (rc) return rc;
         f->pages.version = 0;
         forget_cells(f);

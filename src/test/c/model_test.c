@@ -96,7 +96,7 @@ typedef struct lease {
     mv_lease lease;
     database *d;              /* NULL: not open */
     pin pin;
-    _Atomic int32_t rows[2];
+    _Atomic int32_t rows[3];
     bool in_use;
 } lease;
 
@@ -1038,9 +1038,11 @@ static void publish_txn(model *m, database *d, bool drop) {
 
 /* ---- leases ----------------------------------------------------------------------------------------- */
 
-static void put_lease(model *m, lease *l, bool rows) {
-    atomic_fetch_add(&l->rows[1], rows && !l->rows[0]);
-    atomic_store(&l->rows[0], rows);
+/* rows: it is put back for them; aside: there are some, but it is put back for something else. */
+static void put_lease(model *m, lease *l, bool rows, bool aside) {
+    atomic_fetch_add(&l->rows[1], (rows || aside) && !l->rows[0]);
+    atomic_store(&l->rows[0], rows || aside);
+    atomic_store(&l->rows[2], rows);
     l->in_use = false;
     mv_lease_put(&l->lease);
     if (!rows)
@@ -1050,7 +1052,7 @@ static void put_lease(model *m, lease *l, bool rows) {
 static void close_lease(model *m, lease *l) {
     database *d = l->d;
     if (l->in_use)
-        put_lease(m, l, false);
+        put_lease(m, l, false, false);
     clear_pin(m, &l->pin);
     mv_lease_close(&l->lease);
     l->d = NULL;
@@ -1074,7 +1076,7 @@ static void use_lease(model *m, lease *l, uint32_t how) {
         clear_pin(m, &l->pin);
         atomic_store(&l->rows[0], 0);
     } else if (l->in_use) {
-        put_lease(m, l, how % 2);
+        put_lease(m, l, how % 2, how / 8 % 2);
     } else if (l->pin.v && how % 4 == 0) { /* held no more */
         atomic_store(&l->rows[0], 0);
         clear_pin(m, &l->pin);

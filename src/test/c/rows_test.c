@@ -96,7 +96,7 @@ static void read_all(sqlite3_stmt *stmt, size_t room, int most, bool ahead) {
     }
     CHECK_EQ(rc, SQLITE_DONE);
     CHECK_EQ(n, ROWS);
-    if (f.held) --*mv_engine_rows_held(sqlite3_db_handle(stmt));
+    if (f.held) mv_engine_release_rows(sqlite3_db_handle(stmt));
 }
 
 /* Whatever the room: no byte behind it, and no row lost, twice or torn. */
@@ -197,12 +197,12 @@ static void hostile(uint64_t first, int count) {
         rc = mv_rows_fetch(select, &f);
         CHECK(is_sane(rc));
         if (kind == 0) CHECK(rc == SQLITE_DONE || rc == SQLITE_ROW);
-        if (f.held) --*mv_engine_rows_held(db);
+        if (f.held) mv_engine_release_rows(db);
         free(exact); /* what was fetched does not need it */
         sqlite3_reset(select);
         f = (mv_fetch){.start = true, .most = 2, .memory = rows_memory, .room = sizeof memory};
         CHECK(is_sane(mv_rows_fetch(select, &f)));
-        if (f.held) --*mv_engine_rows_held(db);
+        if (f.held) mv_engine_release_rows(db);
         sqlite3_reset(select);
         free(rows_memory);
     }

@@ -2063,7 +2063,7 @@ static void an_idle_lease_keeps_nothing_old(void) {
     mv_store *store = new_store(LEASE_BLOCK, 0);
     mv_database *db = open_name(store, "a");
     mv_lease reader, writer;
-    _Atomic int32_t rows[2] = {0};
+    _Atomic int32_t rows[3] = {0, 0, 1};
     mv_lease_open(&reader, db);
     mv_lease_open(&writer, db);
     mv_lease_rows(&reader, rows);
@@ -2104,7 +2104,7 @@ static void a_lease_of_a_fork_counts_at_its_origin(void) {
     mv_store *store = new_store(LEASE_BLOCK, 0);
     mv_database *origin = open_name(store, "a");
     mv_lease reader;
-    _Atomic int32_t rows[2] = {0};
+    _Atomic int32_t rows[3] = {0, 0, 1};
     lease_write(origin, NULL, origin, 1);
     mv_version *v = mv_database_pin(origin);
     CHECK_EQ(mv_store_fork(store, v, "b", 1), MV_OK);
@@ -2134,7 +2134,7 @@ static void held_rows_keep_their_version(void) {
     mv_store *store = new_store(LEASE_BLOCK, 0);
     mv_database *db = open_name(store, "a");
     mv_lease reader;
-    _Atomic int32_t rows[2] = {0};
+    _Atomic int32_t rows[3] = {0, 0, 1};
     mv_lease_open(&reader, db);
     mv_lease_rows(&reader, rows);
     uint64_t number = 0;
@@ -2192,7 +2192,7 @@ static void what_was_held_makes_room(void) {
     mv_store *store = new_store(LEASE_BLOCK, 2 * (LEASE_BLOCKS + LEASE_NODES + 1) * LEASE_BLOCK); /* two versions, and what a commit has in reserve */
     mv_database *db = open_name(store, "a");
     mv_lease reader;
-    _Atomic int32_t rows[2] = {0};
+    _Atomic int32_t rows[3] = {0, 0, 1};
     mv_lease_open(&reader, db);
     mv_lease_rows(&reader, rows);
     lease_write(db, NULL, &reader, 1);
@@ -2226,9 +2226,10 @@ typedef struct lease_member {
 } lease_member;
 
 static void lease_member_open(lease_member *me) {
-    me->rows = allocate(2 * sizeof *me->rows);
+    me->rows = allocate(3 * sizeof *me->rows);
     atomic_store(&me->rows[0], 0);
     atomic_store(&me->rows[1], 0);
+    atomic_store(&me->rows[2], 1);
     mv_lease_open(&me->lease, me->crowd->db);
     mv_lease_rows(&me->lease, me->rows);
 }

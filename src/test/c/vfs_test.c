@@ -1386,21 +1386,31 @@ static void replace_by(env *e, const char *name, const char *sql) {
     sqlite3_free(bytes);
 }
 
-static void hold_rows(sqlite3 *db, int32_t n) {
-    _Atomic int32_t *rows = mv_engine_rows_held(db);
-    REQUIRE(rows);
-    if (!*rows && n)
-        ++rows[1];
-    atomic_store_explicit(rows, n, memory_order_relaxed);
+/* Runs SQL as Java does it. */
+static int call(sqlite3 *db, const char *sql) {
+    mv_limits limits;
+    int rc = mv_engine_enter(db, &limits);
+    if (rc == SQLITE_OK) rc = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    return mv_engine_leave(db, &limits, rc == SQLITE_OK ? rc : sqlite3_extended_errcode(db));
+}
+
+static void expect_in_call(sqlite3 *db, const char *text, const char *sql) {
+    mv_limits limits;
+    CHECK_EQ(mv_engine_enter(db, &limits), SQLITE_OK);
+    EXPECT_TEXT(db, text, "%s", sql);
+    CHECK_EQ(mv_engine_leave(db, &limits, SQLITE_OK), SQLITE_OK);
 }
 
 /* Runs a query to its end as one whose rows are read ahead: the program is still on one of them. */
 static void read_ahead(sqlite3 *db, const char *sql) {
     sqlite3_stmt *stmt = prepare(db, sql);
+    mv_limits limits;
+    CHECK_EQ(mv_engine_enter(db, &limits), SQLITE_OK);
     CHECK_EQ(sqlite3_step(stmt), SQLITE_ROW);
-    hold_rows(db, 1);
+    CHECK(mv_engine_hold_rows(db));
     while (sqlite3_step(stmt) == SQLITE_ROW) continue;
-    sqlite3_finalize(stmt);
+    CHECK_EQ(mv_engine_leave(db, &limits, SQLITE_OK), SQLITE_OK);
+    CHECK_EQ(mv_engine_end(stmt, sqlite3_finalize), SQLITE_OK);
 }
 
 /* SQLite has ended the read transaction, but to the program it goes on: all that it could see if it did, it sees. */
@@ -1413,57 +1423,79 @@ static void held_rows_keep_the_read_transaction(void) {
     RUN_SQL(other, "CREATE TABLE u(y); INSERT INTO u VALUES(1)");
     RUN_SQL(a, "ATTACH 'other' AS other");
     sqlite3_busy_timeout(a, 60000);
-    uint64_t pins = env_stats(&e).pins;
-    CHECK_EQ(pins, 0);
+    CHECK_EQ(env_stats(&e).pins, 0);
 
     read_ahead(a, "SELECT x FROM t, u");
     CHECK_EQ(env_stats(&e).pins, 2);
     RUN_SQL(b, "UPDATE t SET x=2");
     RUN_SQL(other, "UPDATE u SET y=2");
     CHECK_EQ(env_stats(&e).versions, 4);
-    EXPECT_TEXT(a, "1", "SELECT x FROM t");
-    EXPECT_TEXT(a, "1", "SELECT y FROM u");
+    expect_in_call(a, "1", "SELECT x FROM t");
+    expect_in_call(a, "1", "SELECT y FROM u");
     int64_t from = mv_now_usec();
-    static const char *const writes[] = {"UPDATE t SET x=x+10", "BEGIN IMMEDIATE"};
-    for (int i = 0; i < 2; i++) { /* as Java does it */
-        mv_limits limits;
-        mv_engine_enter(a, &limits);
-        int rc = sqlite3_exec(a, writes[i], NULL, NULL, NULL);
-        CHECK_EQ(mv_engine_leave(a, &limits, rc & 0xff), SQLITE_BUSY_SNAPSHOT);
-        CHECK_EQ(sqlite3_extended_errcode(a), SQLITE_BUSY_SNAPSHOT);
-    }
+    CHECK_EQ(call(a, "UPDATE t SET x=x+10"), SQLITE_BUSY_SNAPSHOT);
+    CHECK_EQ(call(a, "BEGIN IMMEDIATE"), SQLITE_BUSY_SNAPSHOT);
     RUN_SQL(b, "BEGIN IMMEDIATE");
-    EXPECT_CODE(a, SQLITE_BUSY, "UPDATE t SET x=x+10");
+    CHECK_EQ(call(a, "UPDATE t SET x=x+10") & 0xff, SQLITE_BUSY);
     RUN_SQL(b, "COMMIT");
     CHECK(mv_now_usec() - from < 30 * 1000000); /* it has not waited */
-    EXPECT_TEXT(a, "1", "SELECT x FROM t");
-    hold_rows(a, 0);
-    EXPECT_TEXT(a, "2", "SELECT x FROM t");
+    expect_in_call(a, "1", "SELECT x FROM t");
+    mv_engine_release_rows(a);
+    expect_in_call(a, "2", "SELECT x FROM t");
     CHECK_EQ(env_stats(&e).pins, 0);
     CHECK_EQ(env_stats(&e).versions, 2);
-    RUN_SQL(a, "UPDATE t SET x=x+10");
+    CHECK_EQ(call(a, "UPDATE t SET x=x+10"), SQLITE_OK);
 
     /* Its own commits are no news to it, and what it sees next. */
     read_ahead(a, "SELECT x FROM t");
-    RUN_SQL(a, "UPDATE t SET x=x+10");
-    RUN_SQL(a, "UPDATE t SET x=x+10");
-    EXPECT_TEXT(a, "32", "SELECT x FROM t");
+    CHECK_EQ(call(a, "UPDATE t SET x=x+10"), SQLITE_OK);
+    CHECK_EQ(call(a, "UPDATE t SET x=x+10"), SQLITE_OK);
+    expect_in_call(a, "32", "SELECT x FROM t");
     RUN_SQL(b, "UPDATE t SET x=3");
-    EXPECT_TEXT(a, "32", "SELECT x FROM t");
-    hold_rows(a, 0);
-    EXPECT_TEXT(a, "3", "SELECT x FROM t");
+    expect_in_call(a, "32", "SELECT x FROM t");
+    mv_engine_release_rows(a);
+    expect_in_call(a, "3", "SELECT x FROM t");
 
-    /* Other content, a name that is deleted, a file that is detached. */
+    /* A transaction goes on with the version of the rows, also when they are left. */
+    read_ahead(a, "SELECT x FROM t");
+    CHECK_EQ(call(a, "BEGIN"), SQLITE_OK);
+    mv_engine_release_rows(a);
+    RUN_SQL(b, "UPDATE t SET x=33");
+    expect_in_call(a, "3", "SELECT x FROM t");
+    CHECK_EQ(call(a, "UPDATE t SET x=x+10"), SQLITE_BUSY_SNAPSHOT);
+    CHECK_EQ(call(a, "COMMIT"), SQLITE_OK);
+    RUN_SQL(b, "UPDATE t SET x=3");
+
+    /* Rows of one database keep nothing of another that is not read meanwhile, also when its schema is. */
+    read_ahead(a, "SELECT x FROM t");
+    RUN_SQL(other, "UPDATE u SET y=3; CREATE TABLE v(z)");
+    mv_limits limits;
+    sqlite3_stmt *none;
+    CHECK_EQ(mv_engine_enter(a, &limits), SQLITE_OK);
+    CHECK_EQ(mv_engine_prepare(a, "SELECT nosuch FROM v", -1, &none, NULL), SQLITE_ERROR);
+    CHECK_EQ(mv_engine_leave(a, &limits, SQLITE_OK), SQLITE_OK);
+    CHECK_EQ(env_stats(&e).pins, 1);
+    RUN_SQL(other, "UPDATE u SET y=4");
+    expect_in_call(a, "4", "SELECT y FROM u");
+    CHECK_EQ(env_stats(&e).pins, 2);
+    mv_engine_release_rows(a);
+    CHECK_EQ(env_stats(&e).pins, 0);
+
+    /* What SQLite refuses while a query runs. */
     read_ahead(a, "SELECT x FROM t, u");
+    CHECK_EQ(call(a, "DROP TABLE t"), SQLITE_LOCKED);
+    CHECK_EQ(call(a, "VACUUM"), SQLITE_ERROR);
+    CHECK_EQ(call(a, "DETACH other"), SQLITE_ERROR);
+
+    /* Other content, a name that is deleted. */
     replace_by(&e, "a", "CREATE TABLE t(x); INSERT INTO t VALUES(4)");
-    EXPECT_TEXT(a, "3", "SELECT x FROM t");
+    expect_in_call(a, "3", "SELECT x FROM t");
     CHECK_EQ(mv_store_delete(e.store, "other", 5), MV_OK);
     RUN_SQL(other, "UPDATE u SET y=5");
-    EXPECT_TEXT(a, "2", "SELECT y FROM u");
-    RUN_SQL(a, "DETACH other");
-    EXPECT_TEXT(a, "3", "SELECT x FROM t");
-    hold_rows(a, 0);
-    EXPECT_TEXT(a, "4", "SELECT x FROM t");
+    expect_in_call(a, "4", "SELECT y FROM u");
+    mv_engine_release_rows(a);
+    CHECK_EQ(call(a, "DETACH other"), SQLITE_OK);
+    expect_in_call(a, "4", "SELECT x FROM t");
 
     /* The connection goes while rows are held, at once or when its last statement does: the number goes first. */
     for (int late = 0; late < 2; late++) {

@@ -660,7 +660,9 @@ public final class SqliteStatement implements AutoCloseable {
   }
 
   /**
-   * Says whether rows may be read ahead. If not, each {@link #step} runs SQLite to one row and no further.
+   * Says whether rows may be read ahead. If not, each {@link #step} runs SQLite to one row and no further. Which version the rows are of, and for how long
+   * the connection keeps it, is the same in both ways. One thing is not: a statement that changes something and returns rows is run to its end, and outside a
+   * transaction committed, by its first step if rows are read ahead, and by its last one if not.
    *
    * @param allowed true, as it is at first; from the next time that the statement is started
    * @throws IllegalStateException if the statement is closed
