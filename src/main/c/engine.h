@@ -96,6 +96,7 @@ typedef struct mv_limits {
     bool again;
     int rows;    /* held when it began */
     char *floor, *end;
+    struct sqlite3 *outer; /* the connection that the thread was in before */
     int64_t left, reserve;
 } mv_limits;
 

@@ -51,6 +51,12 @@ static void harden(JNIEnv *env, jclass c, jlong db) {
     mv_engine_harden(DB(db));
 }
 
+static void refuseDoubleQuotedStrings(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    sqlite3_db_config(DB(db), SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    sqlite3_db_config(DB(db), SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+}
+
 static void limit(JNIEnv *env, jclass c, jlong db, jint id, jint value) {
     (void)env, (void)c;
     sqlite3_limit(DB(db), id, value);
@@ -248,6 +254,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(interrupt, "(J)V"),
     MV_NATIVE(busyTimeout, "(JI)I"),
     MV_NATIVE(harden, "(J)V"),
+    MV_NATIVE(refuseDoubleQuotedStrings, "(J)V"),
     MV_NATIVE(limit, "(JII)V"),
     MV_NATIVE(newTimer, "(J)J"),
     MV_NATIVE(startTimer, "(JJ)V"),

@@ -17,7 +17,8 @@
 #define SQLITE_TEMP_STORE 3                     /* temporary tables and sorters never see a disk, whatever PRAGMA temp_store says */
 /* Not SQLITE_USE_ALLOCA: balancing 64 KiB pages would take 450 KB of stack, which a Java thread need not have. */
 
-#define SQLITE_JSON_MAX_DEPTH 500               /* half of what it is by default: that much json_patch would not fit on a stack of 256 KB */
+static int mv_engine_json_depth(void);
+#define SQLITE_JSON_MAX_DEPTH mv_engine_json_depth() /* 1000, as by default, unless the calling thread's stack ends before: engine.inc */
 
 /* Pages and commits. */
 #define SQLITE_MAX_MMAP_SIZE 0x400000000000     /* 2^46: the pager reads pages in place (xFetch) for a database of any size */
@@ -29,13 +30,23 @@
 #define SQLITE_DEFAULT_WAL_SYNCHRONOUS 0        /* the same when somebody asks for WAL */
 #define SQLITE_EXPERIMENTAL_PRAGMA_20251114 1   /* the VFS hears that a write follows before it is asked for SHARED: no needless SQLITE_BUSY */
 
-/* SQL as it is meant today. */
-#define SQLITE_DQS 0                            /* "mistyped" is an error, not a string; schemas that have such strings still load */
-#define SQLITE_LIKE_DOESNT_MATCH_BLOBS          /* LIKE skips blobs instead of reading them as text; recommended, and faster */
+/*
+ * SQL: what runs on a file with sqlite-jdbc, or with the sqlite3 shell, runs here, and has the same rows. docs/compatibility.md lists the differences
+ * that are left, and CompatibilityTest checks that there are no others.
+ *
+ * Not SQLITE_DQS=0: schemas have strings in double quotes. OpenOptions.doubleQuotedStrings(false) refuses them for a connection.
+ * Not SQLITE_LIKE_DOESNT_MATCH_BLOBS: by default LIKE reads a blob as text.
+ */
+#define SQLITE_MAX_LENGTH 2147483647            /* bytes of a value or a row: as sqlite-jdbc, 1e9 by default */
+#define SQLITE_MAX_SQL_LENGTH 1073741824        /* bytes of a statement: as sqlite-jdbc, 1e9 by default */
+#define SQLITE_MAX_COLUMN 32767                 /* as sqlite-jdbc, and the largest value there is; 2000 by default */
+#define SQLITE_MAX_VARIABLE_NUMBER 250000       /* as sqlite-jdbc, and as Debian's shell; 32766 by default */
+#define SQLITE_MAX_ATTACHED 125                 /* as sqlite-jdbc, and the largest value there is; 10 by default */
+#define SQLITE_ENABLE_UPDATE_DELETE_LIMIT       /* UPDATE and DELETE with ORDER BY and LIMIT, as both have it */
+#define SQLITE_SOUNDEX                          /* soundex(), as Debian's shell has it */
 #define SQLITE_STRICT_SUBTYPE 1                 /* a function that gives a subtype without having said so is an error: JSON stays exact */
 #define SQLITE_USE_URI 0                        /* a name is a name; open passes SQLITE_OPEN_URI where it means a URI */
 #define SQLITE_MAX_SCHEMA_RETRY 1000            /* compile a statement again when the schema has changed, 50 times by default: content may be replaced fast */
-#define SQLITE_MAX_ATTACHED 125                 /* databases are cheap here, so let a query join many (the largest value there is) */
 
 /* What a database from elsewhere may need. */
 #define SQLITE_ENABLE_FTS5                      /* full text search */
@@ -52,10 +63,10 @@
 /* Not SQLITE_ENABLE_COLUMN_METADATA: only C functions that no Java method calls. JSON, serialize and WAL are on by default and stay. */
 
 /* What nobody can reach from Java. */
-#define SQLITE_OMIT_DEPRECATED                  /* interfaces that only old C programs call */
 #define SQLITE_OMIT_SHARED_CACHE                /* the VFS shares pages between connections already */
 #define SQLITE_OMIT_LOAD_EXTENSION              /* SQL must not be able to load machine code */
-/* Not SQLITE_UNTESTABLE: the native tests inject faults through sqlite3_test_control.
+/* Not SQLITE_OMIT_DEPRECATED: PRAGMA default_cache_size would go with it.
+   Not SQLITE_UNTESTABLE: the native tests inject faults through sqlite3_test_control.
    Not SQLITE_OMIT_AUTOINIT: whichever of Java and a foreign host comes first starts the engine, once. */
 
 /* What the C library has, as SQLite's configure script would find. */

@@ -372,7 +372,7 @@ static char *nest(const char *head, int n, const char *each, const char *middle,
 }
 
 static void deep_statements(void) {
-    char *json = nest("SELECT json_patch(j, j), json(j), json_extract(j, '$.a.a.a') FROM (SELECT '", 499, "{\"a\":", "1", "}", "' AS j)");
+    char *json = nest("SELECT json_patch(j, j), json(j), json_extract(j, '$.a.a.a') FROM (SELECT '", 999, "{\"a\":", "1", "}", "' AS j)");
     const char *const all[] = {
         nest("SELECT ", 990, "-(", "x", ")", " FROM t"), nest("SELECT ", 2400, "(", "x", ")", " FROM t"), nest("SELECT ", 480, "abs(", "x", ")", " FROM t"), nest("SELECT x", 990, " OR x", "", "", " FROM t"),
         nest("SELECT x FROM t WHERE x=1", 450, " OR x=2 AND x=3", "", "", ""), nest("SELECT ", 240, "CASE WHEN x THEN ", "x", " ELSE x END", " FROM t"), nest("SELECT ", 240, "(1,2)=(1,", "2", ")", " FROM t"),
@@ -380,7 +380,7 @@ static void deep_statements(void) {
         nest("SELECT ", 300, "(SELECT ", "1", ")", ""), nest("SELECT 1", 499, " UNION SELECT 2", "", "", " ORDER BY 1"), nest("SELECT 1", 499, " UNION ALL SELECT 2", "", "", ""), nest("SELECT 1", 499, " EXCEPT SELECT 2", "", "", ""),
         nest("", 150, "WITH c AS (", "SELECT 1 AS x", ") SELECT x FROM c", ""), nest("", 100, "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < (", "SELECT 3", ")) SELECT max(x) FROM c", ""),
         nest("", 150, "SELECT sum(x) OVER (ORDER BY x) AS x FROM (", "SELECT x FROM t", ")", ""), nest("SELECT 1 FROM ", 300, "(", "t", " JOIN t)", ""), nest("SELECT '", 20000, "a", "' LIKE '", "%a", "b'"),
-        nest("SELECT '", 20000, "a", "' GLOB '", "*a", "b'"), nest("SELECT json('", 500, "[", "", "]", "')"), json, nest("SELECT rowid FROM ft WHERE ft MATCH '", 250, "(a AND ", "a", ")", "'"),
+        nest("SELECT '", 20000, "a", "' GLOB '", "*a", "b'"), nest("SELECT json('", 1000, "[", "", "]", "')"), json, nest("SELECT rowid FROM ft WHERE ft MATCH '", 250, "(a AND ", "a", ")", "'"),
         nest("SELECT rowid FROM ft WHERE ft MATCH '", 240, "(a NOT ", "a", ")", "'"), nest("SELECT rowid FROM ft WHERE ft MATCH 'a", 2000, " OR b", "", "", "'"), nest("SELECT rowid FROM f4 WHERE f4 MATCH '", 200, "(a AND ", "a", ")", "'"),
         nest("SELECT rowid FROM f4 WHERE f4 MATCH 'a", 2000, " OR a", "", "", "'"), nest("SELECT ", 300, "printf('%s', ", "x", ")", " FROM t"), nest("UPDATE t SET x = ", 990, "-(", "x", ")", ""),
         nest("DELETE FROM t WHERE ", 990, "-(", "x", ")", ""), nest("INSERT INTO t VALUES (", 990, "-(", "1", ")", ")"), nest("INSERT INTO t VALUES (1)", 4000, ", (2)", "", "", " RETURNING x"),
@@ -400,7 +400,7 @@ static void what_works_on_1_mb(void) {
         add(&t, "CREATE VIEW v%d AS SELECT x FROM v%d LIMIT 5; CREATE TABLE r%d(x); CREATE TRIGGER g%d AFTER INSERT ON r%d BEGIN INSERT INTO r%d VALUES (new.x); END;", i, i - 1, i, i, i - 1, i);
     add(&t, "CREATE TABLE n(x); CREATE TRIGGER n AFTER INSERT ON n WHEN new.x < 900 BEGIN INSERT INTO n VALUES (new.x + 1); END;"
         "CREATE TABLE k(x INTEGER PRIMARY KEY, up REFERENCES k ON DELETE CASCADE); CREATE TABLE wide(c0");
-    for (int i = 1; i < 2000; i++)
+    for (int i = 1; i < 32767; i++)
         add(&t, ", c%d", i);
     add(&t, "); CREATE TABLE made(doc");
     for (int i = 1; i < 500; i++)
@@ -410,7 +410,7 @@ static void what_works_on_1_mb(void) {
         nest("SELECT x FROM t WHERE x=1", 899, " OR x=2", "", "", ""), nest("SELECT x FROM t WHERE x=1", 400, " AND x=2 OR x=3", "", "", ""), nest("SELECT 1", 499, " UNION ALL SELECT 2", "", "", ""),
         nest("SELECT 1", 499, " UNION SELECT 2", "", "", " ORDER BY 1"), "SELECT x FROM v100", "INSERT INTO r0 VALUES (1)", "PRAGMA recursive_triggers = 1; INSERT INTO n VALUES (1)",
         "PRAGMA foreign_keys = 1; WITH RECURSIVE i(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM i WHERE x < 900) INSERT INTO k SELECT x, nullif(x - 1, 0) FROM i; DELETE FROM k WHERE x = 1",
-        "INSERT INTO wide(c1999) VALUES (1); SELECT * FROM wide; UPDATE wide SET c0 = 1; CREATE INDEX wide_i ON wide(c5)", "INSERT INTO made VALUES ('{}'); SELECT * FROM made", "ALTER TABLE t RENAME TO u", "VACUUM", "PRAGMA integrity_check",
+        "INSERT INTO wide(c32766) VALUES (1); SELECT * FROM wide; UPDATE wide SET c0 = 1; CREATE INDEX wide_i ON wide(c5)", "INSERT INTO made VALUES ('{}'); SELECT * FROM made", "ALTER TABLE t RENAME TO u", "VACUUM", "PRAGMA integrity_check",
     };
     for (int hardened = 0; hardened < 2; hardened++)
         for (int loaded = 0; loaded < 2; loaded++)

@@ -172,6 +172,9 @@ final class Native {
   /** For content that may be hostile; before the first statement. */
   static native void harden(long connection);
 
+  /** A name in double quotes that names no column is an error, and no string. */
+  static native void refuseDoubleQuotedStrings(long connection);
+
   /** Sets a limit ({@link SqliteLimit#id}); a negative value changes nothing. */
   static native void limit(long connection, int id, int value);
 

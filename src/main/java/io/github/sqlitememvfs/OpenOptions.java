@@ -29,21 +29,23 @@ public final class OpenOptions {
   public static final int LIMIT_OF_SQLITE = -1;
 
   private static final OpenOptions DEFAULTS =
-      new OpenOptions(false, false, BUSY_TIMEOUT_OF_VFS, true, NO_TIMEOUT, noLimits());
+      new OpenOptions(false, false, BUSY_TIMEOUT_OF_VFS, true, true, NO_TIMEOUT, noLimits());
 
   private final boolean readOnly;
   private final boolean mustExist;
   private final long busyTimeout;
   private final boolean hardened;
+  private final boolean doubleQuotedStrings;
   private final long statementTimeout;
   private final int[] limits; // by ordinal
 
-  private OpenOptions(boolean readOnly, boolean mustExist, long busyTimeout, boolean hardened, long statementTimeout,
-      int[] limits) {
+  private OpenOptions(boolean readOnly, boolean mustExist, long busyTimeout, boolean hardened,
+      boolean doubleQuotedStrings, long statementTimeout, int[] limits) {
     this.readOnly = readOnly;
     this.mustExist = mustExist;
     this.busyTimeout = busyTimeout;
     this.hardened = hardened;
+    this.doubleQuotedStrings = doubleQuotedStrings;
     this.statementTimeout = statementTimeout;
     this.limits = limits;
   }
@@ -56,7 +58,7 @@ public final class OpenOptions {
 
   /**
    * The defaults: reading and writing, a database that is not there is made, busy timeout of the {@link MemoryVfs},
-   * hardened, no statement timeout, SQLite's limits.
+   * hardened, strings in double quotes, no statement timeout, SQLite's limits.
    *
    * @return the defaults
    */
@@ -71,7 +73,7 @@ public final class OpenOptions {
    * @return a copy with that setting
    */
   public OpenOptions readOnly(boolean value) {
-    return new OpenOptions(value, mustExist, busyTimeout, hardened, statementTimeout, limits);
+    return new OpenOptions(value, mustExist, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, limits);
   }
 
   /**
@@ -81,7 +83,7 @@ public final class OpenOptions {
    * @return a copy with that setting
    */
   public OpenOptions mustExist(boolean value) {
-    return new OpenOptions(readOnly, value, busyTimeout, hardened, statementTimeout, limits);
+    return new OpenOptions(readOnly, value, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, limits);
   }
 
   /**
@@ -93,7 +95,8 @@ public final class OpenOptions {
    * @throws IllegalArgumentException if it is negative
    */
   public OpenOptions busyTimeout(long millis) {
-    return new OpenOptions(readOnly, mustExist, checkTimeout(millis), hardened, statementTimeout, limits);
+    return new OpenOptions(readOnly, mustExist, checkTimeout(millis), hardened, doubleQuotedStrings, statementTimeout,
+        limits);
   }
 
   /**
@@ -103,20 +106,36 @@ public final class OpenOptions {
    *   <li>views, triggers, CHECKs, generated columns and the like can only call functions, and use virtual tables, that
    *       SQLite calls innocuous (its {@code TRUSTED_SCHEMA} is off). Among the others are harmless ones: {@code
    *       snippet}, {@code highlight}, {@code bm25}, {@code offsets}, {@code matchinfo}, tables of pragmas such as {@code
-   *       pragma_table_info}, {@code fts5vocab}, {@code fts4aux}. SQL of one's own can use them all; a view that does
-   *       fails, and so does an ALTER TABLE that looks through the views. {@code PRAGMA trusted_schema = 1} trusts the
-   *       schema after all, for that connection;
+   *       pragma_table_info}, {@code fts5vocab}, {@code fts4aux}. ({@code MATCH} is allowed: a view may search a full
+   *       text index.) SQL of one's own can use them all; a view that does fails, and so does an ALTER TABLE that looks
+   *       through the views. {@code PRAGMA trusted_schema = 1} trusts the schema after all, for that connection;
    *   <li>SQL cannot damage the file: no {@code PRAGMA writable_schema}, {@code schema_version} or {@code journal_mode
    *       = OFF}, no writing of the shadow tables of full text indexes and the like (SQLite's {@code DEFENSIVE} is on). A
    *       dump that the {@code sqlite3} shell made of a database with virtual tables needs such writes;
    *   <li>the cells of each page are checked when it is first read ({@code PRAGMA cell_size_check}).
    * </ul>
    *
+   * <p>The table "What a hardened connection refuses" in docs/compatibility.md is complete.
+   *
    * @param value false to trust what the database brings and the SQL that is run
    * @return a copy with that setting
    */
   public OpenOptions hardened(boolean value) {
-    return new OpenOptions(readOnly, mustExist, busyTimeout, value, statementTimeout, limits);
+    return new OpenOptions(readOnly, mustExist, busyTimeout, value, doubleQuotedStrings, statementTimeout, limits);
+  }
+
+  /**
+   * Whether a name in double quotes that names no column is a string; true by default, as in SQLite. {@code WHERE kind =
+   * "drink"} then works, and a column that is misspelled in double quotes goes unnoticed, as text. With false it is an
+   * error: {@code no such column}. That holds for the schema, too (SQLite's {@code DQS_DML} and {@code DQS_DDL} are
+   * off): a view or a trigger that has such a string cannot be used, and a table whose CHECK or index has one cannot be
+   * written, or made anew by VACUUM.
+   *
+   * @param value false to refuse strings in double quotes
+   * @return a copy with that setting
+   */
+  public OpenOptions doubleQuotedStrings(boolean value) {
+    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, value, statementTimeout, limits);
   }
 
   /**
@@ -138,7 +157,7 @@ public final class OpenOptions {
       throw new IllegalArgumentException(
           "statement timeout is negative: " + millis + " ms; " + NO_TIMEOUT + " stands for none");
     }
-    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, millis, limits);
+    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, doubleQuotedStrings, millis, limits);
   }
 
   /**
@@ -160,7 +179,7 @@ public final class OpenOptions {
     }
     int[] changed = limits.clone();
     changed[index] = value;
-    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, statementTimeout, changed);
+    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, changed);
   }
 
   /**
@@ -200,6 +219,15 @@ public final class OpenOptions {
   }
 
   /**
+   * Whether a name in double quotes that names no column is a string.
+   *
+   * @return true if so, as by default
+   */
+  public boolean isDoubleQuotedStrings() {
+    return doubleQuotedStrings;
+  }
+
+  /**
    * How long a statement may run.
    *
    * @return milliseconds, or {@link #NO_TIMEOUT}
@@ -222,7 +250,8 @@ public final class OpenOptions {
   public String toString() {
     StringBuilder text = new StringBuilder("OpenOptions[readOnly=" + readOnly + ", mustExist=" + mustExist
         + ", busyTimeout=" + (busyTimeout == BUSY_TIMEOUT_OF_VFS ? "of the VFS" : busyTimeout + " ms") + ", hardened="
-        + hardened + ", statementTimeout=" + (statementTimeout == NO_TIMEOUT ? "none" : statementTimeout + " ms"));
+        + hardened + ", doubleQuotedStrings=" + doubleQuotedStrings
+        + ", statementTimeout=" + (statementTimeout == NO_TIMEOUT ? "none" : statementTimeout + " ms"));
     for (SqliteLimit limit : SqliteLimit.values()) {
       if (getLimit(limit) != LIMIT_OF_SQLITE) {
         text.append(", ").append(limit).append('=').append(getLimit(limit));

@@ -8,14 +8,14 @@ package io.github.sqlitememvfs;
  * worker threads, of which this library has none.)
  */
 public enum SqliteLimit {
-  /** Bytes of a text, a blob or a row: at most 1,000,000,000, at least 30. */
+  /** Bytes of a text, a blob or a row: at most 2,147,483,647, at least 30. */
   LENGTH(0),
 
-  /** Bytes of an SQL statement: at most 1,000,000,000. */
+  /** Bytes of an SQL statement: at most 1,073,741,824. */
   SQL_LENGTH(1),
 
   /**
-   * Columns of a table, an index, a result, or terms of a GROUP BY or ORDER BY: at most 2000. A schema with a wider
+   * Columns of a table, an index, a result, or terms of a GROUP BY or ORDER BY: at most 32,767. A schema with a wider
    * table cannot be read, and with less than 5 none can: a {@link SqliteCorruptException}.
    */
   COLUMN(2),
@@ -41,7 +41,7 @@ public enum SqliteLimit {
   /** Bytes of the pattern of LIKE or GLOB: at most 50,000. */
   LIKE_PATTERN_LENGTH(8),
 
-  /** The highest number of a parameter: at most 32,766. */
+  /** The highest number of a parameter: at most 250,000. */
   VARIABLE_NUMBER(9),
 
   /** Triggers that fire each other, recursion included: at most 1000. */

@@ -162,8 +162,8 @@ public final class SqliteStatement implements AutoCloseable {
    * @param index of the parameter, from 1
    * @param value the value
    * @throws IllegalArgumentException if the text has a lone surrogate, which UTF-8 cannot hold
-   * @throws SqliteException {@code SQLITE_RANGE} if there is no such parameter; {@code SQLITE_TOOBIG} for more than
-   *     1,000,000,000 bytes of UTF-8; {@code SQLITE_NOMEM}
+   * @throws SqliteException {@code SQLITE_RANGE} if there is no such parameter; {@code SQLITE_TOOBIG} for more bytes
+   *     of UTF-8 than {@link SqliteLimit#LENGTH} allows; {@code SQLITE_NOMEM}
    * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
    */
   public void bindText(int index, String value) {
@@ -176,8 +176,8 @@ public final class SqliteStatement implements AutoCloseable {
    *
    * @param index of the parameter, from 1
    * @param value the value
-   * @throws SqliteException {@code SQLITE_RANGE} if there is no such parameter; {@code SQLITE_TOOBIG} for more than
-   *     1,000,000,000 bytes; {@code SQLITE_NOMEM}
+   * @throws SqliteException {@code SQLITE_RANGE} if there is no such parameter; {@code SQLITE_TOOBIG} for more bytes
+   *     than {@link SqliteLimit#LENGTH} allows; {@code SQLITE_NOMEM}
    * @throws IllegalStateException if the statement is closed, or on a row: {@link #reset} it first
    */
   public void bindBlob(int index, byte[] value) {

@@ -147,6 +147,9 @@ final class StoreHandle {
     if (options.isHardened()) {
       Native.harden(connection);
     }
+    if (!options.isDoubleQuotedStrings()) {
+      Native.refuseDoubleQuotedStrings(connection);
+    }
     for (SqliteLimit limit : SqliteLimit.VALUES) {
       int value = options.getLimit(limit);
       if (value != OpenOptions.LIMIT_OF_SQLITE) {

@@ -163,6 +163,9 @@ class LimitsTest {
         .collect(Collectors.joining()) + rest;
   }
 
+  /** As deep as SQLite allows. */
+  private static final String DEEP_JSON = "{\"a\":".repeat(999) + "1" + "}".repeat(999);
+
   private static final Map<String, byte[]> DEEP = new HashMap<>();
 
   @BeforeAll
@@ -173,7 +176,7 @@ class LimitsTest {
     run(64 << 20, () -> {
       try (MemoryVfs vfs = MemoryVfs.create()) {
         Map<String, String> scripts = new HashMap<>(Map.of("deep", triggers + cascades + views));
-        for (int width : new int[] {200, 1300, 1900}) {
+        for (int width : new int[] {200, 1300, 1900, 3000}) { // of many more, SQLite's program would be too long
           scripts.put("wide " + width, chain(width, "CREATE TABLE c(c0", ", c$i AS (c$p)", "); INSERT INTO c VALUES (1)"));
         }
         scripts.forEach((name, script) -> {
@@ -190,13 +193,14 @@ class LimitsTest {
   @ParameterizedTest
   @ValueSource(ints = {256, 512, 1024, 2048, 16384})
   void deepRecursionsDoNotOverflowAStack(int kilobytes) throws InterruptedException {
-    List<Integer> widths = List.of(200, 1300, 1900);
+    List<Integer> widths = List.of(200, 1300, 1900, 3000);
     DEEP.forEach((name, bytes) -> vfs.deserialize(name, List.of(bytes)));
     List<String> statements = List.of("INSERT INTO r0 VALUES (1)", "PRAGMA foreign_keys = 1; DELETE FROM f0", "SELECT * FROM v998",
         "SELECT " + "-(".repeat(990) + "1" + ")".repeat(990), "SELECT x" + "+x".repeat(990) + " FROM v0",
         "SELECT 1" + " UNION ALL SELECT 2".repeat(499), "SELECT 1" + " EXCEPT SELECT 2".repeat(499) + " ORDER BY 1",
         "SELECT '" + "a".repeat(24_000) + "' LIKE '" + "%a".repeat(24_000) + "b'", "SELECT '" + "a".repeat(24_000) + "' GLOB '" + "*a".repeat(24_000) + "b'",
-        "SELECT json('" + "[".repeat(500) + "]".repeat(500) + "')", "SELECT json_patch('" + "{\"a\":".repeat(499) + "1" + "}".repeat(499) + "', '" + "{\"a\":".repeat(499) + "1" + "}".repeat(499) + "')");
+        "SELECT json('" + "[".repeat(1000) + "]".repeat(1000) + "')", "SELECT json_patch('" + DEEP_JSON + "', '" + DEEP_JSON + "')",
+        "SELECT c0" + ", c0".repeat(32_766) + " FROM (SELECT x AS c0 FROM r0)");
     try (SqliteConnection connection = vfs.open("deep")) {
       run(kilobytes << 10, () -> {
         for (String sql : statements) {
@@ -216,14 +220,18 @@ class LimitsTest {
   @ParameterizedTest
   @ValueSource(booleans = {true, false})
   void theUsualStackIsEnough(boolean hardened) throws InterruptedException {
-    String wide = chain(2000, "CREATE TABLE wide(c0", ", c$i", ");");
+    String wide = chain(32_767, "CREATE TABLE wide(c0", ", c$i", ");");
     String views = chain(100, "CREATE VIEW v0 AS SELECT 1 AS x;", "CREATE VIEW v$i AS SELECT x FROM v$p LIMIT 5;", "");
     String triggers = chain(100, "CREATE TABLE r0(x);", "CREATE TABLE r$i(x); CREATE TRIGGER g$i AFTER INSERT ON r$p BEGIN INSERT INTO r$i VALUES (new.x); END;", "");
     run(1 << 20, () -> {
       try (SqliteConnection connection = vfs.open("usual", OpenOptions.defaults().hardened(hardened))) {
         connection.execute(wide + views + triggers + "PRAGMA recursive_triggers = 1; CREATE TABLE n(x);"
             + "CREATE TRIGGER n AFTER INSERT ON n WHEN new.x < 900 BEGIN INSERT INTO n VALUES (new.x + 1); END");
-        connection.execute("INSERT INTO n VALUES (1); INSERT INTO r0 VALUES (1); INSERT INTO wide(c1999) VALUES (1)");
+        connection.execute("INSERT INTO n VALUES (1); INSERT INTO r0 VALUES (1); INSERT INTO wide(c32766) VALUES (1)");
+        assertEquals(1, Sql.number(connection, "SELECT c32766 FROM wide WHERE c32765 IS NULL"));
+        assertEquals(32_767, connection.prepare("SELECT * FROM wide").getColumnCount());
+        assertEquals(1, Sql.number(connection, "SELECT json_valid('" + DEEP_JSON + "')"));
+        assertEquals(DEEP_JSON, Sql.text(connection, "SELECT json_patch('" + DEEP_JSON + "', '" + DEEP_JSON + "')"));
         assertEquals(900, Sql.number(connection, "SELECT count(*) FROM n"));
         assertEquals(1, Sql.number(connection, "SELECT x FROM r99"));
         assertEquals(1, Sql.number(connection, "SELECT x FROM v99"));
@@ -253,6 +261,45 @@ class LimitsTest {
         assertTrue(statement.step());
       });
       statement.close();
+    }
+  }
+
+  /** What counts is how long the chains of generated columns are, and not how many there are. */
+  @Test
+  void manyGeneratedColumnsThatAreNoChainFit() throws InterruptedException {
+    String made = chain(10_000, "CREATE TABLE made(c0, base AS (c0 + 1)", ", c$i AS (base + $i)", ");");
+    String backwards = "CREATE TABLE backwards(" + IntStream.range(0, 300).mapToObj(i -> "b" + i + " AS (b" + (i + 1) + "), ").collect(Collectors.joining())
+        + IntStream.range(0, 5000).mapToObj(i -> "x" + i + " AS (b300), ").collect(Collectors.joining()) + "b300);";
+    run(1 << 20, () -> {
+      try (SqliteConnection connection = vfs.open("many")) {
+        connection.execute(made + backwards + "INSERT INTO made VALUES (1); INSERT INTO backwards VALUES (7)");
+        assertEquals(10_001, Sql.number(connection, "SELECT c9999 FROM made"));
+        assertEquals(10_001, connection.prepare("SELECT * FROM made").getColumnCount());
+        assertEquals(7, Sql.number(connection, "SELECT b0 FROM backwards WHERE x4999 = 7"));
+      }
+    });
+  }
+
+  /** A stack that is too small for JSON is an error, and no other answer. */
+  @Test
+  void jsonThatIsTooDeepForTheStackIsNeverCalledInvalid() throws InterruptedException {
+    List<String> statements = List.of("SELECT json_valid('" + DEEP_JSON + "')", "SELECT json_valid(jsonb('" + DEEP_JSON + "'), 8)",
+        "SELECT json_error_position('" + DEEP_JSON + "') = 0", "SELECT json_type('" + DEEP_JSON + "') = 'object'",
+        "SELECT json_patch('" + DEEP_JSON + "', '" + DEEP_JSON + "') = '" + DEEP_JSON + "'", "SELECT count(*) = 1000 FROM json_tree('" + DEEP_JSON + "')",
+        "SELECT length(json_pretty('" + DEEP_JSON + "', '')) > 1000");
+    try (SqliteConnection connection = vfs.open("json")) {
+      for (int kilobytes : new int[] {160, 200, 256, 320, 400, 512, 700, 1024, 2048}) {
+        run(kilobytes << 10, () -> {
+          for (String sql : statements) {
+            try {
+              assertEquals(1, Sql.number(connection, sql), sql + " with " + kilobytes);
+            } catch (SqliteException e) {
+              assertTrue(e.getMessage().contains("use a thread with a larger stack"), e.getMessage());
+              assertTrue(kilobytes < 1024, e.getMessage());
+            }
+          }
+        });
+      }
     }
   }
 

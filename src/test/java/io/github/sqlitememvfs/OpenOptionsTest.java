@@ -35,9 +35,10 @@ class OpenOptionsTest {
   @Test
   void everyNewSetterReturnsAChangedCopyToo() {
     OpenOptions options = OpenOptions.defaults();
-    OpenOptions all = options.readOnly(true).hardened(false).statementTimeout(9).limit(SqliteLimit.COLUMN, 5)
+    OpenOptions all = options.readOnly(true).hardened(false).doubleQuotedStrings(false).statementTimeout(9).limit(SqliteLimit.COLUMN, 5)
         .limit(SqliteLimit.LENGTH, 100).mustExist(true).busyTimeout(3);
     assertFalse(all.isHardened());
+    assertFalse(all.isDoubleQuotedStrings());
     assertEquals(9, all.getStatementTimeout());
     assertEquals(5, all.getLimit(SqliteLimit.COLUMN));
     assertEquals(100, all.getLimit(SqliteLimit.LENGTH));
@@ -46,7 +47,8 @@ class OpenOptionsTest {
     assertEquals(5, all.getLimit(SqliteLimit.COLUMN));
     assertEquals(OpenOptions.LIMIT_OF_SQLITE, options.getLimit(SqliteLimit.COLUMN));
     assertTrue(options.isHardened());
-    assertEquals("OpenOptions[readOnly=true, mustExist=true, busyTimeout=3 ms, hardened=false, statementTimeout=9 ms, LENGTH=100, COLUMN=5]",
+    assertTrue(options.isDoubleQuotedStrings());
+    assertEquals("OpenOptions[readOnly=true, mustExist=true, busyTimeout=3 ms, hardened=false, doubleQuotedStrings=false, statementTimeout=9 ms, LENGTH=100, COLUMN=5]",
         all.toString());
   }
 
