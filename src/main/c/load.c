@@ -241,7 +241,7 @@ mv_result mv_store_publish(mv_store *store, const char *name, size_t len, mv_loa
             atomic_load(&db->newest)->size = load->size;
             db->bytes = load->edit.born_bytes;
             db->blocks = load->edit.born_blocks;
-            rc = mv_store_introduce(store, db, true);
+            rc = mv_store_introduce(store, db);
             if (rc) mv_database_free_new(db);
             if (rc == MV_EXISTS) continue;
             if (rc) return rc;

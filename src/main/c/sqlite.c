@@ -14,7 +14,7 @@
 /* Threads and memory. */
 #define SQLITE_THREADSAFE 2                     /* each connection is used under its own Java lock: a mutex in it would be a second one */
 #define SQLITE_DEFAULT_MEMSTATUS 0              /* counting takes a process-wide mutex in every malloc, and nobody asks for the count */
-#define SQLITE_TEMP_STORE 3                     /* temporary tables and sorters never see a disk, whatever PRAGMA temp_store says */
+#define SQLITE_TEMP_STORE 3                     /* temporary tables are in memory, whatever PRAGMA temp_store says; sorters: see sorter.h */
 /* Not SQLITE_USE_ALLOCA: balancing 64 KiB pages would take 450 KB of stack, which a Java thread need not have. */
 
 static int mv_engine_json_depth(void);
@@ -82,9 +82,12 @@ static int mv_engine_json_depth(void);
 /* The stack. */
 #define SQLITE_EXTRA_INIT_MUTEXED mv_engine_watch_memory /* called while SQLite is initialized: engine.inc */
 
+#include "sorter.h"
+
 #include "sqlite3.c"
 
 /* What we add, and what sees SQLite's inside. */
 #include "engine.inc"
 #include "pages.inc"
 #include "rows.inc"
+#include "sorter.inc"

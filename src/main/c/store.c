@@ -79,11 +79,10 @@ void mv_database_free_new(mv_database *db) {
 }
 
 /* Makes the database known, under its name if it is to have one. Under the store's mutex. */
-static void introduce(mv_store *store, mv_database *db, bool named) {
+static void introduce(mv_store *store, mv_database *db) {
     db->next = store->all;
     if (db->next) db->next->previous = db;
     store->all = db;
-    if (!named) return;
     if (store->named >= store->bucket_count) grow_buckets(store);
     enter(store, db);
     store->named++;
@@ -176,7 +175,7 @@ mv_result mv_store_open(mv_store *store, const char *name, size_t len, bool crea
         if (!rc && !db && made) {
             db = made;
             made = NULL;
-            introduce(store, db, true);
+            introduce(store, db);
         }
         if (db) mv_database_hold(db);
         mv_unlock(&store->mutex);
@@ -232,10 +231,10 @@ mv_result mv_store_names(mv_store *store, char **names, size_t *len) {
     return MV_OK;
 }
 
-mv_result mv_store_introduce(mv_store *store, mv_database *db, bool named) {
+mv_result mv_store_introduce(mv_store *store, mv_database *db) {
     mv_lock(&store->mutex);
-    mv_result rc = named && store->closed ? MV_CLOSED : named && find(store, db->name, db->name_len) ? MV_EXISTS : MV_OK;
-    if (!rc) introduce(store, db, named);
+    mv_result rc = store->closed ? MV_CLOSED : find(store, db->name, db->name_len) ? MV_EXISTS : MV_OK;
+    if (!rc) introduce(store, db);
     mv_unlock(&store->mutex);
     return rc;
 }
@@ -269,7 +268,7 @@ mv_result mv_store_fork(mv_store *store, mv_version *origin, const char *name, s
     db->origin = origin;
     first->inherits = true;
     db->inheriting = 1;
-    rc = mv_store_introduce(store, db, true);
+    rc = mv_store_introduce(store, db);
     if (rc) {
         mv_lock(&origin->db->mutex);
         origin->db->forks--;
@@ -303,7 +302,7 @@ static void add_stats(mv_database *db, mv_stats *out) {
     mv_lock(&db->mutex);
     out->bytes += db->bytes;
     out->blocks += db->blocks;
-    if (db->name_len > 0) out->versions += db->kept; /* scratch files have no name and no versions to speak of */
+    out->versions += db->kept;
     out->pins += db->pins + mv_leases_in_use(db);
     out->forks += db->forks;
     mv_unlock(&db->mutex);

@@ -234,9 +234,6 @@ mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease);
 /* Drops what was not published. Consumes the transaction; needs no memory. NULL is allowed. */
 void mv_txn_drop(mv_txn *txn);
 
-/* A file without a name, versions or readers, for journals and the like: a transaction that is never committed, only dropped. */
-mv_result mv_store_scratch(mv_store *store, mv_txn **out);
-
 /* ---- load: new content built beside the old; one thread at a time. One that has failed stays failed, but for MV_BUSY ---- */
 
 /* name: the database that it will most likely be published to. */

@@ -91,8 +91,8 @@ void mv_leases_settle(mv_database *db);
 mv_database *mv_database_new(mv_store *store, const char *name, size_t len, uint64_t number);
 /* Frees one that nobody came to know, and that has nothing. NULL is allowed. */
 void mv_database_free_new(mv_database *db);
-/* Makes the database known, under its name if it is to have one. MV_EXISTS, MV_CLOSED: it is still the caller's. */
-mv_result mv_store_introduce(mv_store *store, mv_database *db, bool named);
+/* Makes the database known under its name. MV_EXISTS, MV_CLOSED: it is still the caller's. */
+mv_result mv_store_introduce(mv_store *store, mv_database *db);
 /* Takes back what leases of all databases keep because rows were held when their version became old, and are no more. Whether there were any. */
 bool mv_store_collect(mv_store *store);
 /* The number that the next version of the database of that name will have, if nothing comes in between. */

@@ -13,7 +13,6 @@ struct mv_txn {
     mv_edit edit;
     mv_list discarded;        /* once published: what it had made and does not need */
     int64_t size;
-    bool scratch;             /* holds its database, and is never committed */
 };
 
 mv_result mv_txn_begin(mv_database *db, mv_version *base, mv_txn **out) {
@@ -29,22 +28,6 @@ mv_result mv_txn_begin(mv_database *db, mv_version *base, mv_txn **out) {
     *txn = (mv_txn){.db = db, .version = version, .table = base->table, .size = base->size};
     txn->edit = mv_edit_new(&db->store->arena, number, db->floor);
     *out = txn;
-    return MV_OK;
-}
-
-mv_result mv_store_scratch(mv_store *store, mv_txn **out) {
-    mv_database *db = mv_database_new(store, "", 0, 0);
-    if (!db) return MV_NOMEM;
-    mv_result rc = mv_txn_begin(db, db->newest, out);
-    if (!rc) {
-        rc = mv_store_introduce(store, db, false);
-        if (rc) mv_txn_drop(*out);
-    }
-    if (rc) {
-        mv_database_free_new(db);
-        return rc;
-    }
-    (*out)->scratch = true;
     return MV_OK;
 }
 
@@ -173,7 +156,6 @@ static mv_result set_size(mv_txn *txn, int64_t size) {
         mv_result rc = mv_table_cut(&txn->table, &txn->edit, mv_table_blocks(&txn->table, size));
         if (rc) return rc;
         if (size == 0) txn->table.shift = 0;
-        if (txn->scratch) mv_edit_free_discarded(&txn->edit, NULL); /* may be made and shortened without end */
     }
     txn->size = size;
     return MV_OK;
@@ -191,7 +173,7 @@ mv_result mv_txn_prepare(mv_txn *txn) {
 
 mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease) {
     mv_version *v = txn->version, *old = lease->version;
-    assert(!txn->scratch && lease->db == txn->db && atomic_load(&txn->db->newest)->number + 1 == v->number);
+    assert(lease->db == txn->db && atomic_load(&txn->db->newest)->number + 1 == v->number);
     mv_edit_sweep(&txn->edit, NULL, &txn->discarded);
     v->table = txn->table;
     v->size = txn->size;
@@ -208,6 +190,5 @@ void mv_txn_drop(mv_txn *txn) {
     mv_edit_drop(&txn->edit);
     mv_arena_free(txn->edit.arena, txn->discarded);
     sqlite3_free(txn->version);
-    if (txn->scratch) mv_database_release(txn->db);
     sqlite3_free(txn);
 }

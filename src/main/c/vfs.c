@@ -48,6 +48,7 @@
 #include "engine.h"
 #include "journal.h"
 #include "pages.h"
+#include "scratch.h"
 #include "sync.h"
 
 #define SQLITE_CORE 1 /* the table of a host's functions, without macros that call them for ours */
@@ -153,8 +154,7 @@ struct memory_file {
     mv_vfs *vfs;           /* all fields but the last group: the thread that uses the connection only */
     const host *host;
     sqlite3 *connection;   /* whose file it is, once SQLite has said so. Our own SQLite's only, as is what is done with it: for another's it stays NULL */
-    mv_database *db;       /* NULL: a private file, which is all in txn */
-    bool super_journal;    /* a private file of another's SQLite, for the names of journals */
+    mv_database *db;
     mv_lease lease;        /* in use while there is a lock, but for a file that has one version for good */
     mv_version *pin;       /* while there is a lock: the lease's, or that one */
     bool for_good;
@@ -189,7 +189,16 @@ struct memory_file {
     memory_file *refused_next;
 };
 
+/* A temporary file, or a journal that SQLite opens as a file. */
+typedef struct private_file {
+    sqlite3_file base;
+    mv_vfs *vfs;
+    bool super_journal; /* of another's SQLite: for the names of journals */
+    mv_scratch content;
+} private_file;
+
 _Static_assert(offsetof(memory_file, pages) == MV_PAGES_AT, "where pages.inc finds them");
+_Static_assert(sizeof(memory_file) >= sizeof(private_file), "SQLite has room for either");
 _Static_assert(sizeof(memory_file) >= sizeof(mv_open_journal), "SQLite has room for a file of ours where it opens a journal");
 
 int mv_sqlite_code(mv_result result) {
@@ -550,7 +559,7 @@ static void drop(memory_file *f) {
 
 /* The result of a change of the file. SQLite rolls back a transaction in which one was refused: the memory is better free before that. */
 static int changed(memory_file *f, mv_result rc) {
-    if (rc && f->db) {
+    if (rc) {
         drop(f);
         f->doom = rc;
     }
@@ -563,15 +572,11 @@ static int file_unlock(sqlite3_file *base, int lock);
 
 static int file_close(sqlite3_file *base) {
     memory_file *f = (memory_file *)base;
-    if (f->db) {
-        file_unlock(base, SQLITE_LOCK_NONE);
-        mv_write_unlock(f->db, f); /* a promise of it */
-        remove_refused(f);
-        mv_lease_close(&f->lease);
-        mv_database_release(f->db);
-    } else {
-        mv_txn_drop(f->txn);
-    }
+    file_unlock(base, SQLITE_LOCK_NONE);
+    mv_write_unlock(f->db, f); /* a promise of it */
+    remove_refused(f);
+    mv_lease_close(&f->lease);
+    mv_database_release(f->db);
     mv_pages_free(&f->pages);
     mv_journal_free(&f->journal);
     sqlite3_free(f->spare);
@@ -582,7 +587,7 @@ static int file_close(sqlite3_file *base) {
 static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) {
     memory_file *f = (memory_file *)base;
     size_t got;
-    if (f->db && offset == CHECK_AT && n == CHECK_BYTES) { /* a transaction begins */
+    if (offset == CHECK_AT && n == CHECK_BYTES) { /* a transaction begins */
         drop(f); /* the last one failed, and kept its lock */
         if (f->pin && show_check(f, to)) return SQLITE_OK;
     }
@@ -596,10 +601,8 @@ static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) 
         mv_version_release(newest);
     }
     if (got < (size_t)n) memset((char *)to + got, 0, (size_t)n - got);
-    if (f->db) {
-        shift_cookie(f, to, n, offset);
-        forget_cells(f);
-    }
+    shift_cookie(f, to, n, offset);
+    forget_cells(f);
     return got < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }
 
@@ -622,19 +625,18 @@ static mv_result shift_cookie_back(memory_file *f, const uint8_t *from, int n, i
 
 static int file_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 offset) {
     memory_file *f = (memory_file *)base;
-    if (f->db && f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
-    if (f->super_journal && !is_journal_of_ours(from, (size_t)n)) return SQLITE_CANTOPEN;
+    if (f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
     mv_result rc = begin(f);
     if (!rc) rc = mv_txn_write(f->txn, from, (size_t)n, offset);
-    if (!rc && f->db) rc = clear_wal_mode(f, from, n, offset);
-    if (!rc && f->db) rc = shift_cookie_back(f, from, n, offset);
+    if (!rc) rc = clear_wal_mode(f, from, n, offset);
+    if (!rc) rc = shift_cookie_back(f, from, n, offset);
     f->prepared = false;
     return changed(f, rc);
 }
 
 static int file_truncate(sqlite3_file *base, sqlite3_int64 size) {
     memory_file *f = (memory_file *)base;
-    if (f->db && f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
+    if (f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
     mv_result rc = begin(f);
     if (!rc) rc = mv_txn_truncate(f->txn, size);
     f->prepared = false;
@@ -667,7 +669,7 @@ static void size_cache(memory_file *f, bool narrow) {
 
 static int file_lock(sqlite3_file *base, int lock) {
     memory_file *f = (memory_file *)base;
-    if (!f->db || lock <= f->lock) return SQLITE_OK;
+    if (lock <= f->lock) return SQLITE_OK;
     if (f->lock == SQLITE_LOCK_NONE) {
         bool write_follows = f->write_follows && !f->read_only;
         f->may_wait = write_follows || (f->host != &own && !f->read_only); /* another's SQLite may not say so beforehand */
@@ -719,7 +721,7 @@ static void end_of_read(memory_file *f, mv_version *pin) {
 
 static int file_unlock(sqlite3_file *base, int lock) {
     memory_file *f = (memory_file *)base;
-    if (!f->db || lock >= f->lock) return SQLITE_OK;
+    if (lock >= f->lock) return SQLITE_OK;
     if (f->lock >= SQLITE_LOCK_RESERVED) {
         drop(f);
         give_slot_up(f);
@@ -736,7 +738,7 @@ static int file_unlock(sqlite3_file *base, int lock) {
 
 static int file_check_reserved(sqlite3_file *base, int *reserved) {
     memory_file *f = (memory_file *)base;
-    *reserved = f->db && mv_write_locked(f->db);
+    *reserved = mv_write_locked(f->db);
     return SQLITE_OK;
 }
 
@@ -792,12 +794,10 @@ static int file_pragma(memory_file *f, char **arg) {
 
 static int file_control(sqlite3_file *base, int op, void *arg) {
     memory_file *f = (memory_file *)base;
-    if (op == SQLITE_FCNTL_VFSNAME) {
+    switch (op) {
+    case SQLITE_FCNTL_VFSNAME:
         *(char **)arg = f->host->mprintf("%s", f->vfs->name);
         return *(char **)arg ? SQLITE_OK : SQLITE_NOMEM;
-    }
-    if (!f->db) return SQLITE_NOTFOUND;
-    switch (op) {
     case SQLITE_FCNTL_SYNC: /* the last moment at which a commit can fail in order */
         return io_code(prepare(f));
     case SQLITE_FCNTL_COMMIT_PHASETWO:
@@ -842,7 +842,6 @@ static int file_characteristics(sqlite3_file *base) {
 static int file_fetch(sqlite3_file *base, sqlite3_int64 offset, int n, void **page) {
     memory_file *f = (memory_file *)base;
     *page = NULL;
-    if (!f->db) return SQLITE_OK;
     const void *found = f->cookie_shift && offset <= COOKIE_AT ? NULL : page_at(f, offset, (size_t)n);
     if (!found) {
         forget_cells(f);
@@ -872,35 +871,109 @@ static const sqlite3_io_methods file_methods = {
     .xUnfetch = mv_pages_unfetch, /* no xShm*: what a write-ahead log is for, the store does */
 };
 
+/* ---- methods of private files, in the same order ---------------------------------------------------- */
+
+static int private_close(sqlite3_file *base) {
+    private_file *f = (private_file *)base;
+    mv_scratch_truncate(&f->content, 0);
+    release(f->vfs);
+    return SQLITE_OK;
+}
+
+static int private_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) {
+    const private_file *f = (const private_file *)base;
+    return mv_scratch_read(&f->content, to, (size_t)n, offset) < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
+}
+
+static int private_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 offset) {
+    private_file *f = (private_file *)base;
+    if (f->super_journal && !is_journal_of_ours(from, (size_t)n)) return SQLITE_CANTOPEN;
+    return mv_scratch_write(&f->content, from, (size_t)n, offset);
+}
+
+static int private_truncate(sqlite3_file *base, sqlite3_int64 size) {
+    private_file *f = (private_file *)base;
+    mv_scratch_truncate(&f->content, size);
+    return SQLITE_OK;
+}
+
+static int private_size(sqlite3_file *base, sqlite3_int64 *size) {
+    const private_file *f = (const private_file *)base;
+    *size = f->content.size;
+    return SQLITE_OK;
+}
+
+static int private_lock(sqlite3_file *base, int lock) {
+    (void)base;
+    (void)lock;
+    return SQLITE_OK;
+}
+
+static int private_check_reserved(sqlite3_file *base, int *reserved) {
+    (void)base;
+    *reserved = 0;
+    return SQLITE_OK;
+}
+
+static int private_control(sqlite3_file *base, int op, void *arg) {
+    (void)base;
+    (void)op;
+    (void)arg;
+    return SQLITE_NOTFOUND;
+}
+
+static const sqlite3_io_methods private_methods = {
+    .iVersion = 1,
+    .xClose = private_close,
+    .xRead = private_read,
+    .xWrite = private_write,
+    .xTruncate = private_truncate,
+    .xSync = file_sync,
+    .xFileSize = private_size,
+    .xLock = private_lock,
+    .xUnlock = private_lock,
+    .xCheckReservedLock = private_check_reserved,
+    .xFileControl = private_control,
+    .xSectorSize = file_sector_size,
+    .xDeviceCharacteristics = file_characteristics,
+};
+
 /* ---- vfs methods, in the order of sqlite3_vfs ------------------------------------------------------- */
+
+static mv_result open_database(memory_file *f, sqlite3_filename name, int flags) {
+    f->read_only = (flags & SQLITE_OPEN_READONLY) != 0;
+    mv_result rc = mv_store_open(f->vfs->store, name, strlen(name), (flags & SQLITE_OPEN_CREATE) != 0, &f->db);
+    if (rc) return rc;
+    mv_lease_open(&f->lease, f->db);
+    if (f->host->uri_boolean(name, "nolock", 0) || f->host->uri_boolean(name, "immutable", 0)) {
+        f->pin = mv_database_pin(f->db); /* no lock will tell when a transaction begins: one version for good */
+        f->lock = SQLITE_LOCK_SHARED;
+        f->for_good = true;
+        reuse_pages(f);
+    }
+    return MV_OK;
+}
 
 static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file, int flags, int *out_flags) {
     const face *self = (const face *)base;
     mv_vfs *vfs = self->vfs;
-    memory_file *f = (memory_file *)file;
-    mv_result rc;
-    *f = (memory_file){.vfs = vfs, .host = self->host, .calm = CALM, .pages.release = release_page, .journal = {.file = file, .page = page_before}};
+    bool is_database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
+    file->pMethods = NULL; /* nothing to close */
     if (flags & SQLITE_OPEN_WAL) return SQLITE_CANTOPEN;
-    if (!hold(vfs, flags & SQLITE_OPEN_MAIN_DB)) return SQLITE_CANTOPEN;
-    if (flags & SQLITE_OPEN_MAIN_DB) {
-        f->read_only = (flags & SQLITE_OPEN_READONLY) != 0;
-        rc = mv_store_open(vfs->store, name, strlen(name), (flags & SQLITE_OPEN_CREATE) != 0, &f->db);
-        if (!rc) mv_lease_open(&f->lease, f->db);
-        if (!rc && (self->host->uri_boolean(name, "nolock", 0) || self->host->uri_boolean(name, "immutable", 0))) {
-            f->pin = mv_database_pin(f->db); /* no lock will tell when a transaction begins: one version for good */
-            f->lock = SQLITE_LOCK_SHARED;
-            f->for_good = true;
-            reuse_pages(f);
+    if (!hold(vfs, is_database)) return SQLITE_CANTOPEN;
+    if (is_database) {
+        memory_file *f = (memory_file *)file;
+        *f = (memory_file){.vfs = vfs, .host = self->host, .calm = CALM, .pages.release = release_page, .journal = {.file = file, .page = page_before}};
+        mv_result rc = open_database(f, name, flags);
+        if (rc) {
+            release(vfs);
+            return mv_sqlite_code(rc);
         }
+        f->base.pMethods = &file_methods;
     } else {
-        f->super_journal = f->host != &own && (flags & SQLITE_OPEN_SUPER_JOURNAL);
-        rc = mv_store_scratch(vfs->store, &f->txn);
+        bool super_journal = self->host != &own && (flags & SQLITE_OPEN_SUPER_JOURNAL);
+        *(private_file *)file = (private_file){.base.pMethods = &private_methods, .vfs = vfs, .super_journal = super_journal};
     }
-    if (rc) {
-        release(vfs);
-        return mv_sqlite_code(rc);
-    }
-    f->base.pMethods = &file_methods;
     if (out_flags) *out_flags = flags | SQLITE_OPEN_MEMORY;
     return SQLITE_OK;
 }
@@ -1097,6 +1170,10 @@ void mv_vfs_unregister(mv_vfs *vfs) {
     end_live(vfs);
     sqlite3_mutex_leave(registry());
     release(vfs);
+}
+
+bool mv_vfs_is_ours(const sqlite3_vfs *vfs) {
+    return vfs->xOpen == vfs_open;
 }
 
 mv_store *mv_vfs_store(const char *name) {

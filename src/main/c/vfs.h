@@ -4,7 +4,7 @@
  * Each mv_vfs is registered under its own name with every SQLite of this process that knows of this library (a host: our own,
  * and those that loaded it as an extension), and its main database files are the databases of one store, for all hosts together.
  * Files of all other kinds (journals, temporary files, when someone asks for them) are private to their opener
- * and made of the same blocks; no name leads to them, since no journal here is ever hot: a transaction that was not
+ * and no part of the store (scratch.h); no name leads to them, since no journal here is ever hot: a transaction that was not
  * committed is dropped by the store.
  *
  * How SQLite's calls map onto the store is in vfs.c. Locks: the registry's mutex (which names there are, and how often each is
@@ -17,6 +17,7 @@
 
 typedef struct mv_vfs mv_vfs;
 struct sqlite3_api_routines;
+struct sqlite3_vfs;
 
 #define MV_MAX_NAME 1024 /* bytes of a database's name in UTF-8 */
 #define MV_MAX_VFS_NAME 64
@@ -31,6 +32,9 @@ void mv_vfs_unregister(mv_vfs *vfs);
 
 /* The store that is registered under that name, held for the caller; NULL: none is. Any thread. */
 mv_store *mv_vfs_store(const char *name);
+
+/* Whether all files that this VFS opens are in memory. Any thread. */
+bool mv_vfs_is_ours(const struct sqlite3_vfs *vfs);
 
 /* Another SQLite of this process gets all that is registered, now and later; that it has them already is no error. It must never be
  * unloaded, and if it has no mutexes (so that one thread alone uses it) it gets no later ones. Returns an SQLite code: SQLITE_MISUSE if it has a VFS of a name that one of ours has, which is then set; SQLITE_NOMEM. */

@@ -7,11 +7,11 @@
  * The model keeps what each version holds as a plain array of bytes, and beside it which object of memory stands where: each
  * block and each table node that was ever made has a number of its own, and two versions share one exactly if they
  * have the same number there. An object is in memory as long as a version that somebody can still reach, a
- * transaction, a load or a scratch file has it; nothing is on the model's side that looks like a dead list or a birth. It also
+ * transaction or a load has it; nothing is on the model's side that looks like a dead list or a birth. It also
  * does the store's sums beforehand: with a limit it tells which step fails, and what that step leaves behind.
  *
  * After each step everything that is alive is compared: each version, also those that only a fork keeps, and each
- * transaction and scratch file byte for byte; that versions share blocks, and that blocks stay where they are;
+ * transaction byte for byte; that versions share blocks, and that blocks stay where they are;
  * numbers, epochs, names; and the bytes and blocks in use, of the store and of each database, to the last one.
  *
  * Steps come from bytes, any bytes: compiled with MV_FUZZER defined it is a libFuzzer target.
@@ -135,8 +135,6 @@ typedef struct model {
     pin pins[PINS];
     lease leases[LEASES];
     load loads[LOADS];
-    mv_txn *scratch;
-    edit scratch_edit;
     uint64_t versions, references, forks; /* of all databases */
 } model;
 
@@ -518,7 +516,7 @@ static mv_result edit_write(model *m, edit *e, const uint8_t *bytes, size_t n, i
     return MV_OK;
 }
 
-static mv_result edit_truncate(model *m, edit *e, int64_t size, bool scratch) {
+static mv_result edit_truncate(model *m, edit *e, int64_t size) {
     content *c = e->work;
     if (too_long(m, c, size))
         return MV_FULL;
@@ -532,8 +530,6 @@ static mv_result edit_truncate(model *m, edit *e, int64_t size, bool scratch) {
             return MV_FULL;
         if (size == 0)
             c->block_size = 0;
-        if (scratch)
-            edit_sweep(m, e);
     }
     content_resize(c, size);
     return MV_OK;
@@ -683,7 +679,6 @@ static void check_all(model *m) {
             named += m->dbs[i]->named;
             check_discarded(m, &m->dbs[i]->edit);
         }
-    check_discarded(m, &m->scratch_edit);
     CHECK_EQ(mv_store_check(m->store), m->published);
     mv_stats expected = {.bytes = m->bytes, .limit = m->limit, .blocks = m->blocks, .versions = m->versions,
                          .pins = m->references, .forks = m->forks, .databases = named}, stats = stats_of(m->store);
@@ -952,9 +947,9 @@ static void write_some(model *m, mv_txn *txn, edit *e, uint32_t how) {
     }
 }
 
-static mv_result truncate_to(model *m, mv_txn *txn, edit *e, int64_t size, bool scratch) {
+static mv_result truncate_to(model *m, mv_txn *txn, edit *e, int64_t size) {
     mv_result rc = mv_txn_truncate(txn, size);
-    CHECK_EQ(rc, edit_truncate(m, e, size, scratch));
+    CHECK_EQ(rc, edit_truncate(m, e, size));
     return rc;
 }
 
@@ -967,7 +962,7 @@ static mv_result prepare(model *m, database *d) {
 
 static void truncate_some(model *m, database *d, int64_t size) {
     bool promised = d->prepared && size <= d->edit.work->size;
-    mv_result rc = truncate_to(m, d->txn, &d->edit, size, false);
+    mv_result rc = truncate_to(m, d->txn, &d->edit, size);
     if (promised)
         CHECK_EQ(rc, MV_OK);
     d->prepared = false;
@@ -1110,33 +1105,6 @@ static void begin_wrongly(database *d, const pin *p) {
         CHECK_EQ(mv_txn_begin(d->db, p->v, &txn), MV_STALE);
         mv_write_unlock(d->db, d);
     }
-}
-
-/* ---- scratch files ---------------------------------------------------------------------------------- */
-
-static void drop_scratch(model *m) {
-    if (!m->scratch)
-        return;
-    mv_txn_drop(m->scratch);
-    m->scratch = NULL;
-    edit_drop(m, &m->scratch_edit);
-}
-
-static void use_scratch(model *m, uint32_t how) {
-    if (!m->scratch) {
-        REQUIRE_EQ(mv_store_scratch(m->store, &m->scratch), MV_OK);
-        content *c = content_new(m);
-        c->txn = m->scratch;
-        edit_start(m, &m->scratch_edit, c);
-    }
-    if (how % 16 < 10)
-        write_some(m, m->scratch, &m->scratch_edit, how % 7);
-    else if (how % 16 < 14)
-        truncate_to(m, m->scratch, &m->scratch_edit, how % 16 == 13 ? 0 : some_place(m, m->scratch_edit.work), true);
-    else if (how % 16 == 14)
-        truncate_to(m, m->scratch, &m->scratch_edit, (int64_t)next_number(m, (uint64_t)m->max_size), true);
-    else
-        drop_scratch(m);
 }
 
 /* ---- loads ------------------------------------------------------------------------------------------ */
@@ -1473,10 +1441,7 @@ static void step(model *m) {
         if ((l = some_load(m, false)))
             drop_load(m, l);
         break;
-    case 45: case 46: case 47:
-        use_scratch(m, next_byte(m));
-        break;
-    case 48:
+    case 45: case 46: case 47: case 48:
         p = &m->pins[name + next_byte(m) % 2 * NAMES];
         if (p->v)
             check_read_somewhere(m, p->c);
@@ -1507,14 +1472,14 @@ static void step(model *m) {
 
 /* Takes one thing away that is still there. False: nothing is. */
 static bool take_down(model *m, uint64_t *seed) {
-    enum { ALL = DATABASES + PINS + LOADS + LEASES + 1 };
+    enum { ALL = DATABASES + PINS + LOADS + LEASES };
     uint64_t at = check_random(seed), how = check_random(seed);
     for (uint64_t i = 0; i < ALL; i++) {
         uint64_t which = (at + i) % ALL;
         database *d = which < DATABASES ? m->dbs[which] : NULL;
         pin *p = which >= DATABASES && which < DATABASES + PINS ? &m->pins[which - DATABASES] : NULL;
-        load *l = which >= DATABASES + PINS && which < ALL - 1 - LEASES ? &m->loads[which - DATABASES - PINS] : NULL;
-        lease *lent = which >= ALL - 1 - LEASES && which < ALL - 1 ? &m->leases[which - (ALL - 1 - LEASES)] : NULL;
+        load *l = which >= DATABASES + PINS && which < ALL - LEASES ? &m->loads[which - DATABASES - PINS] : NULL;
+        lease *lent = which >= ALL - LEASES ? &m->leases[which - (ALL - LEASES)] : NULL;
         if (d && d->named && (how % 2 || d->handles == 0))
             delete_database(m, d->name);
         else if (d && d->handles > d->leases)
@@ -1525,8 +1490,6 @@ static bool take_down(model *m, uint64_t *seed) {
             unpin(m, p);
         else if (l && l->load)
             drop_load(m, l);
-        else if (which == ALL - 1 && m->scratch)
-            drop_scratch(m);
         else
             continue;
         return true;

@@ -1117,47 +1117,6 @@ static void loads(void) {
         }
 }
 
-static void scratch_files(void) {
-    int64_t live = memory.live, mapped = memory.mapped;
-    mv_store *store = mv_store_new(512, 0);
-    REQUIRE(store);
-    for (int how = ONE; how <= ALL; how++) {
-        mv_txn *txn = NULL;
-        int64_t before = memory.live, refused = 1;
-        for (int64_t at = 1; refused > 0; at++) {
-            refuse_from(how, at);
-            mv_result rc = mv_store_scratch(store, &txn);
-            refused = refuse_no_more();
-            CHECK_EQ(rc, refused ? MV_NOMEM : MV_OK);
-            if (rc) CHECK_EQ(memory.live, before);
-        }
-        uint8_t bytes[3000];
-        memset(bytes, 's', sizeof bytes);
-        model m = {malloc(40000), 0, 40000};
-        REQUIRE(m.bytes);
-        for (int64_t at = 0; at < 30000; at += 2999) {
-            change c = {.txn = txn, .was = &m, .from = bytes, .n = sizeof bytes, .offset = at};
-            CHECK(starved_until_done(store, 512, how == ALL, apply, &c, not_applied));
-            model_set_size(&m, at + (int64_t)sizeof bytes);
-            memcpy(m.bytes + at, bytes, sizeof bytes);
-        }
-        change shorter = {.txn = txn, .was = &m, .kind = 1, .offset = 700};
-        CHECK(starved_until_done(store, 512, true, apply, &shorter, not_applied));
-        model_set_size(&m, 700);
-        same_as_model(txn, &m);
-        refuse_from(ALL, 1);
-        mv_txn_drop(txn);
-        refuse_no_more();
-        CHECK_EQ(memory.seen, 0);
-        CHECK_EQ(memory.live, before);
-        free(m.bytes);
-    }
-    mv_store_close(store);
-    mv_store_release(store);
-    CHECK_EQ(memory.live, live);
-    CHECK_EQ(memory.mapped, mapped);
-}
-
 /* ---- rollback, with no memory at all --------------------------------------------------------------------- */
 
 typedef enum ending { BY_ROLLBACK, BY_SAVEPOINT, BY_CLOSE, BY_CLOSE_V2, BY_RESET, ENDINGS } ending;
@@ -1412,7 +1371,6 @@ int main(int argc, char **argv) {
     RUN(a_store_and_its_names);
     RUN(transactions);
     RUN(loads);
-    RUN(scratch_files);
     RUN(reading);
     RUN(writing);
     RUN(journals);

@@ -1745,8 +1745,11 @@ static void a_commit_that_was_refused_is_not_taken_for_that_of_another(void) {
         sqlite3 *a = open_on(&e, "a"), *b = open_on(&e, "a");
         RUN_SQL(a, "CREATE TABLE t(x); INSERT INTO t VALUES(1)");
         EXPECT_TEXT(b, "1", "SELECT x FROM t");
+        mv_database *other;
+        REQUIRE_EQ(mv_store_open(e.store, "filler", 6, true, &other), MV_OK);
+        mv_version *empty = mv_database_pin(other);
         mv_txn *filler;
-        REQUIRE_EQ(mv_store_scratch(e.store, &filler), MV_OK);
+        REQUIRE_EQ(mv_txn_begin(other, empty, &filler), MV_OK);
         for (int64_t i = 0; env_stats(&e).bytes + room < limit; i++) {
             char block[512];
             memset(block, 1, sizeof block);
@@ -1756,6 +1759,8 @@ static void a_commit_that_was_refused_is_not_taken_for_that_of_another(void) {
         CHECK(rc == SQLITE_OK || (rc & 0xff) == SQLITE_FULL);
         refused += rc != SQLITE_OK;
         mv_txn_drop(filler);
+        mv_version_release(empty);
+        mv_database_release(other);
         if (room % 1024 == 0) EXPECT_TEXT(b, rc ? "1" : "2", "SELECT x FROM t");
         RUN_SQL(b, "CREATE VIEW v AS SELECT 3 AS y"); /* a change of the first page, which is the one that is never read in place */
         EXPECT_TEXT(a, "3", "SELECT y FROM v");
