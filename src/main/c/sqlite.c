@@ -82,6 +82,7 @@ static int mv_engine_json_depth(void);
 /* The stack. */
 #define SQLITE_EXTRA_INIT_MUTEXED mv_engine_watch_memory /* called while SQLite is initialized: engine.inc */
 
+#include "dirty_pages.h"
 #include "sorter.h"
 
 #include "sqlite3.c"
@@ -91,3 +92,4 @@ static int mv_engine_json_depth(void);
 #include "pages.inc"
 #include "rows.inc"
 #include "sorter.inc"
+#include "dirty_pages.inc"

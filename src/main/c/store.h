@@ -228,9 +228,10 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset);
 mv_result mv_txn_truncate(mv_txn *txn, int64_t size);
 /* Acquires all that one mv_txn_truncate and mv_txn_publish need. */
 mv_result mv_txn_prepare(mv_txn *txn);
-/* Publishes, and makes the new version that of the lease, which is in use. Returns the one that it had, for mv_lease_return. Cannot fail. The caller still
- * holds the slot, and the transaction is good for mv_txn_drop only, until which what mv_txn_fetch returned stays readable. */
-mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease);
+/* Publishes, and makes the new version that of the lease, which is in use. Returns the one that it had, for mv_lease_return, if the caller is to keep it;
+ * else gives it back, too, and returns NULL. Cannot fail. The caller still holds the slot, and the transaction is good for mv_txn_drop only, until which
+ * what mv_txn_fetch returned stays readable: if the base version is kept, what of it was replaced, too. */
+mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease, bool keep);
 /* Drops what was not published. Consumes the transaction; needs no memory. NULL is allowed. */
 void mv_txn_drop(mv_txn *txn);
 

@@ -57,14 +57,16 @@ static mv_result make(mv_edit *edit, unsigned cls, void **out) {
 /* The edit's table no longer holds this object. */
 static void discard(mv_edit *edit, void *object) {
     mv_record *record = mv_record_of(object);
+    unsigned cls = mv_class_of(object);
     if (record->birth == edit->birth) {
-        unsigned cls = mv_class_of(object);
         record->birth |= MV_DISCARDED;
         edit->discarded++;
         edit->born_bytes -= mv_class_size(cls);
         edit->born_blocks -= cls != MV_NODE_CLASS;
     } else if (record->birth > edit->floor) {
         mv_list_push(&edit->replaced, object);
+        edit->replaced_bytes += mv_class_size(cls);
+        edit->replaced_blocks += cls != MV_NODE_CLASS;
     }
 }
 
@@ -278,7 +280,7 @@ void mv_edit_drop(mv_edit *edit) {
     give_spares_back(edit);
     mv_arena_free(edit->arena, edit->born);
     edit->born = edit->replaced = (mv_list){0};
-    edit->born_bytes = edit->born_blocks = edit->discarded = 0;
+    edit->born_bytes = edit->born_blocks = edit->replaced_bytes = edit->replaced_blocks = edit->discarded = 0;
 }
 
 static void scatter(void *object, unsigned level, uint64_t floor, uint64_t limit, mv_list *older, mv_list *newer) {

@@ -37,6 +37,7 @@ typedef struct mv_edit {
     uint64_t floor; /* births up to here are another database's */
     mv_list born, replaced;
     uint64_t born_bytes, born_blocks;         /* of objects in `born` that are not discarded */
+    uint64_t replaced_bytes, replaced_blocks; /* of objects in `replaced` */
     uint64_t discarded;                       /* objects in `born` that are */
     void *spare[MV_MAX_HEIGHT];               /* nodes kept for a cut that must not fail; not in `born` */
     unsigned spares;

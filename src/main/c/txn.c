@@ -171,18 +171,18 @@ mv_result mv_txn_prepare(mv_txn *txn) {
     return makes_room(txn, rc) ? mv_edit_reserve(&txn->edit, &txn->table) : rc;
 }
 
-mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease) {
+mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease, bool keep) {
     mv_version *v = txn->version, *old = lease->version;
     assert(lease->db == txn->db && atomic_load(&txn->db->newest)->number + 1 == v->number);
     mv_edit_sweep(&txn->edit, NULL, &txn->discarded);
     v->table = txn->table;
     v->size = txn->size;
     v->refs = 1; /* the lease's */
-    mv_database_publish(txn->db, v, &txn->edit, false);
+    mv_database_publish(txn->db, v, &txn->edit, false, !keep);
     lease->version = v; /* in use: nobody else looks */
     txn->version = NULL;
     txn->edit.born = (mv_list){0};
-    return old;
+    return keep ? old : NULL;
 }
 
 void mv_txn_drop(mv_txn *txn) {

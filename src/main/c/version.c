@@ -283,7 +283,23 @@ void mv_lease_close(mv_lease *lease) {
 
 /* ---- publishing ------------------------------------------------------------------------------------- */
 
-void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace) {
+/* Under the mutex, in which it lets go of the mutex: of the version that was the newest, if nobody has it and nothing is older, all that the edit replaced is
+ * dead. That is what most commits leave, and it is done without coming back for the mutex. */
+static bool retire_at_once(mv_database *db, mv_version *old, const mv_edit *edit) {
+    if (old->older || old->replaced || old->inherits) return false;
+    mv_list dead = old->dead;
+    old->refs = 0;
+    unlink_version(old);
+    db->kept--; /* the new one is there: the database stays */
+    db->bytes -= edit->replaced_bytes;
+    db->blocks -= edit->replaced_blocks;
+    mv_unlock(&db->mutex);
+    mv_arena_free(&db->store->arena, dead);
+    sqlite3_free(old);
+    return true;
+}
+
+void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace, bool give_back) {
     mv_lock(&db->mutex);
     mv_version *old = db->newest;
     v->refs++;
@@ -296,7 +312,9 @@ void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool rep
     db->bytes += edit->born_bytes;
     db->blocks += edit->born_blocks;
     mv_leases_settle(db);
+    old->refs -= give_back; /* the newest has the database's, too */
     bool last = old->refs == 1;
+    if (last && retire_at_once(db, old, edit)) return;
     old->refs -= !last;
     mv_unlock(&db->mutex);
     if (last) mv_version_unref(old, false);

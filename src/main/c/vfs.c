@@ -538,7 +538,7 @@ static mv_result commit(memory_file *f) {
     mv_result rc = prepare(f);
     if (rc || !f->txn) return rc;
     mv_txn *published = f->txn;
-    mv_version *old = mv_txn_publish(published, &f->lease);
+    mv_version *old = mv_txn_publish(published, &f->lease, f->pages.in_use > 0);
     f->pin = f->lease.version;
     f->txn = NULL;
     f->prepared = false;

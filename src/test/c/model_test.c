@@ -1002,11 +1002,11 @@ static void publish_txn(model *m, database *d, bool drop) {
     if (drop) {
         v = commit_txn(d->db, d->txn);
     } else if (l) {
-        old = mv_txn_publish(d->txn, &l->lease);
+        old = mv_txn_publish(d->txn, &l->lease, m->step % 2);
     } else {
         mv_lease_open(&of_our_own, d->db);
         CHECK(mv_lease_take(&of_our_own) == base);
-        old = mv_txn_publish(d->txn, &of_our_own);
+        old = mv_txn_publish(d->txn, &of_our_own, m->step % 2);
         v = mv_version_hold(mv_lease_leave(&of_our_own));
         mv_lease_return(v);
         mv_lease_close(&of_our_own);
@@ -1017,7 +1017,8 @@ static void publish_txn(model *m, database *d, bool drop) {
     if (v)
         mv_version_release(v);
     if (l) {
-        mv_lease_return(old);
+        if (old)
+            mv_lease_return(old);
         clear_pin(m, &l->pin);
         set_pin(m, &l->pin, l->lease.version, c);
     } else {

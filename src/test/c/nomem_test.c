@@ -987,7 +987,7 @@ static void change_starved(uint32_t block, int64_t blocks, uint64_t seed) {
             mv_lease lease;
             mv_lease_open(&lease, db);
             mv_lease_take(&lease);
-            mv_lease_return(mv_txn_publish(txn, &lease));
+            mv_lease_return(mv_txn_publish(txn, &lease, true));
             mv_txn_drop(txn);
             mv_lease_put(&lease);
             mv_lease_close(&lease);

@@ -33,7 +33,7 @@ __attribute__((unused)) static mv_version *commit_txn(mv_database *db, mv_txn *t
     mv_lease lease;
     mv_lease_open(&lease, db);
     mv_lease_take(&lease);
-    mv_lease_return(mv_txn_publish(txn, &lease));
+    mv_lease_return(mv_txn_publish(txn, &lease, true));
     mv_txn_drop(txn);
     mv_version *v = mv_version_hold(mv_lease_leave(&lease));
     mv_lease_return(v);
