@@ -8,10 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The content of a connection's database was replaced, and its text encoding may be another one, which SQLite otherwise reads once in
- * the life of a connection. Has no effect unless this is the connection's only database, since all of a connection have
- * the same: SQLite then answers with an error until the connection is opened anew. Called by whoever uses the
- * connection, before the schema is read. */
+/*
+ * The content of that file of the connection was replaced. Two things that SQLite otherwise finds out once in the life of a connection may be other ones:
+ * the text encoding, and whether the write version in the header allows writing. The encoding is read again only if this is the
+ * connection's only database, since all databases of a connection have the same one: otherwise SQLite answers with an error until the connection
+ * is opened anew. Called by whoever uses the connection, before SQLite reads the header.
+ */
 void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 
 /* A transaction begins on a file that the connection last saw empty, and that has content now. SQLite 3.54.1 takes it for still empty until it has read the

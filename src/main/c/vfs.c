@@ -31,13 +31,18 @@
  * without it believes that the transaction was committed. One in memory is gone after a crash, and those files would stay half written: so where the
  * main database is here, such a transaction is refused when it is to be committed. (Our own SQLite has no files on disk.)
  *
- * Replaced content. A pager believes its cache when 16 bytes at offset 24 are what they were, and a connection its schema
- * when the cookie at offset 40 is. Both may be equal by chance in content that has nothing to do with the old. So a file
- * that sees a version of another epoch shows 16 other bytes once, and from then on a cookie that is the next after the last it
- * has shown, shifting it back on writes.
- * The same is done after a transaction that was dropped: a pager that writes the change counter without a journal (ATOMIC_PAGES: of
- * several writes either all are seen or none) believes from then on that it stands in the file, where another's commit may write the same.
- * And at each lock after one that saw an empty file: a pager that finds no header keeps the marks of whatever it saw before, beside the empty first page.
+ * The pager's cache. When a pager takes a lock it reads 16 bytes at offset 24 (change counter and so on) and keeps its cache if they
+ * are the bytes that it remembers: those of the first page as it last read or wrote it. Such bytes can be equal by chance, for example
+ * in replaced content, or after a commit that failed when the pager had written the change counter already (ATOMIC_PAGES). They can
+ * also differ without reason: an empty file has none. So the file remembers the same 16 bytes (mark), and which version the cache was
+ * filled from (cached). It shows the mark when that version is still the one, and anything else when it is not. Thus PRAGMA data_version,
+ * which counts how often the pager drops its cache, changes with other connections' commits only.
+ *
+ * Replaced content. A connection keeps its schema and its statements while the schema cookie at offset 40 is the same, and this one, too,
+ * can be equal by chance. So a file that comes to a version of another epoch shows a cookie above all that it has shown before
+ * (cookie_shift), and shifts it back on writes. An empty file has no cookie: SQLite takes it for 0 without reading. So where the
+ * shifted cookie is not 0, the file shows a database of one page without tables in place of an empty version (stand-in). A
+ * transaction that begins on it has that page as its first.
  *
  * Pages that SQLite points into (xFetch) belong to the pin. When the pin moves or a transaction is dropped while some are
  * still in use, they are compared with what the file now shows; if one is gone (it takes blocks larger than pages, or a corrupt
@@ -62,7 +67,12 @@
 #define CHECK_BYTES 16
 #define COOKIE_AT 40     /* the schema cookie: https://sqlite.org/fileformat.html#schema_cookie */
 #define COOKIE_BYTES 4
+#define PAGE_SIZE_AT 16  /* two bytes; 1 stands for 65536 */
 #define WAL_MODE_AT 18   /* write and read version: 2 for a write-ahead log, 1 for a rollback journal */
+#define SMALLEST_PAGE 512
+#define LARGEST_PAGE 65536
+#define DEFAULT_PAGE 4096
+#define NO_VERSION UINT64_MAX
 #define SECTOR 512
 #define MSEC_PER_DAY 86400000.0
 /* Any write is, but SQLite would choose the largest page of which it is told as the default, up to 8 KiB: so these are all but that and larger ones. */
@@ -173,13 +183,15 @@ struct memory_file {
     uint64_t ticket;       /* place in the queue for the slot */
     int64_t wait_until;    /* when SQLite's busy handler gives up, 0 if there is another handler or none; read under the vfs mutex while refused */
 
-    bool shown;            /* the next five are set: */
-    uint64_t shown_number; /* the version that they are of */
-    uint64_t shown_epoch;
-    uint8_t shown_check[CHECK_BYTES];
-    uint32_t shown_cookie;
-    bool stale_cache;      /* the pager's is of another epoch, or of what was dropped, and it does not know yet */
-    bool altered;          /* so is the pager's first page, from the end of this lock on */
+    uint64_t cached;       /* number of the version that the pager's cache was filled from, or NO_VERSION */
+    bool checked;          /* the pager has had a lock before: it compares its mark at each lock */
+    uint8_t mark[CHECK_BYTES]; /* what the pager compares; zeros until it has read or written the first page */
+    uint32_t page_size;    /* what the first page says that SQLite has read or written last; DEFAULT_PAGE until then */
+    bool shown;            /* the file has shown a version. The next two are set */
+    uint64_t shown_epoch;  /* of the last one */
+    bool shown_nothing;    /* that one was empty, and shown as such */
+    bool cookie_known;     /* it has shown a schema cookie. The next is set */
+    uint32_t top_cookie;   /* the highest one */
     uint32_t cookie_shift; /* added to the stored cookie */
 
     kept *spare;           /* made with the transaction, so that keeping needs no memory */
@@ -374,6 +386,8 @@ static int take_slot(memory_file *f) {
 
 /* ---- what the file shows ---------------------------------------------------------------------------- */
 
+static const char MAGIC[16] = "SQLite format 3";
+
 static uint32_t get4(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
@@ -389,45 +403,78 @@ static bool covers_cookie(int64_t offset, int n) {
     return offset <= COOKIE_AT && offset + n >= COOKIE_AT + COOKIE_BYTES;
 }
 
+/* SQLite sees this cookie. Cookies wrap around: one is higher than another if the way up to it is shorter than the way down. */
+static void note_cookie(memory_file *f, uint32_t cookie) {
+    if (!f->cookie_known || (int32_t)(cookie - f->top_cookie) > 0) f->top_cookie = cookie;
+    f->cookie_known = true;
+}
+
+/* SQLite has read or written the first page, or a piece of the file that begins with the header: with these bytes, as it sees them. */
+static void note_first_page(memory_file *f, const uint8_t *bytes) {
+    uint32_t page_size = (uint32_t)bytes[PAGE_SIZE_AT] << 8 | (uint32_t)bytes[PAGE_SIZE_AT + 1] << 16;
+    memcpy(f->mark, bytes + CHECK_AT, CHECK_BYTES);
+    note_cookie(f, get4(bytes + COOKIE_AT));
+    f->shown_nothing = false;
+    bool valid = page_size >= SMALLEST_PAGE && page_size <= LARGEST_PAGE && (page_size & (page_size - 1)) == 0;
+    f->page_size = valid ? page_size : DEFAULT_PAGE;
+}
+
 /* A lock begins: is the content another one than the file showed last? */
 static void compare_epoch(memory_file *f) {
-    if (!f->shown || mv_version_epoch(f->pin) == f->shown_epoch) return;
-    uint8_t stored[COOKIE_BYTES] = {0};
-    mv_version_read(f->pin, stored, sizeof stored, COOKIE_AT);
-    f->cookie_shift = f->shown_cookie + 1 - get4(stored); /* wraps around, as the cookie does */
-    f->shown_epoch = mv_version_epoch(f->pin);
-    f->stale_cache = true;
-    if (f->connection) mv_engine_content_replaced(f->connection, &f->base);
-}
-
-/* Whether the pager's cache is known to be of this version. */
-static bool pager_has(const memory_file *f, const mv_version *v) {
-    return f->shown && !f->stale_cache && !f->altered && f->shown_number == mv_version_number(v);
-}
-
-/* A lock ends: remember what the pager may have in its cache. */
-static void note_shown(memory_file *f) {
-    if (mv_version_size(f->pin) < CHECK_AT + CHECK_BYTES) f->stale_cache = true; /* a pager takes none from an empty file: it has its page, and still what it compared before */
-    if (pager_has(f, f->pin)) return;
-    bool believed = !f->stale_cache && !f->altered;
-    f->shown_number = believed ? mv_version_number(f->pin) : UINT64_MAX; /* what the pager has of this version is still to come */
-    uint8_t bytes[COOKIE_AT + COOKIE_BYTES - CHECK_AT] = {0};
-    mv_version_read(f->pin, bytes, sizeof bytes, CHECK_AT);
-    if (!f->stale_cache) memcpy(f->shown_check, bytes, CHECK_BYTES);
-    f->stale_cache |= f->altered;
-    f->altered = false;
-    f->shown_cookie = get4(bytes + (COOKIE_AT - CHECK_AT)) + f->cookie_shift;
-    f->shown_epoch = mv_version_epoch(f->pin);
+    uint64_t epoch = mv_version_epoch(f->pin);
+    bool nothing = mv_version_size(f->pin) == 0;
+    if (f->shown && epoch != f->shown_epoch && f->cookie_known && !(nothing && f->shown_nothing)) {
+        uint8_t stored[COOKIE_BYTES] = {0};
+        mv_version_read(f->pin, stored, sizeof stored, COOKIE_AT);
+        f->cookie_shift = f->top_cookie + 1 - get4(stored);
+        if (f->connection) mv_engine_content_replaced(f->connection, &f->base);
+    }
     f->shown = true;
+    f->shown_epoch = epoch;
+    f->shown_nothing = nothing && !f->cookie_shift;
+    if (f->shown_nothing) note_cookie(f, 0);
 }
 
-/* The bytes that the pager compares. False: those in the file. */
-static bool show_check(memory_file *f, void *to) {
-    if (f->stale_cache) sqlite3_randomness(CHECK_BYTES, to); /* which it cannot have */
-    else if (pager_has(f, f->pin)) memcpy(to, f->shown_check, CHECK_BYTES); /* as mostly: those in the file, too */
-    else return false;
-    f->stale_cache = false;
-    return true;
+/* A lock begins. */
+static void begin_to_show(memory_file *f) {
+    compare_epoch(f);
+    if (!f->checked) f->cached = mv_version_number(f->pin); /* the pager has nothing in its cache, and compares nothing */
+    f->checked = true;
+}
+
+/* The bytes that the pager compares, to tell whether its cache is of the version that the file shows. */
+static void show_check(memory_file *f, uint8_t *to) {
+    memcpy(to, f->mark, CHECK_BYTES);
+    if (f->cached != mv_version_number(f->pin)) to[0] ^= 0x80; /* it is not */
+    f->cached = mv_version_number(f->pin);
+}
+
+/* ---- stand-in for an empty version: a database of one page without tables ----------------------------- */
+
+static bool shows_stand_in(const memory_file *f) {
+    return !f->txn && f->cookie_shift && f->pin && mv_version_size(f->pin) == 0;
+}
+
+/* n bytes at offset, as they would be stored: its cookie is 0. Returns how many lie within the page. The rest is zeros. */
+static size_t read_stand_in(const memory_file *f, void *to, size_t n, int64_t offset) {
+    enum { HEADER = 100, LEAF = 13, FROM = 5 }; /* https://sqlite.org/fileformat.html: the header, and behind it that of an empty leaf of a table */
+    uint8_t start[HEADER + 8] = {0};
+    memcpy(start, MAGIC, sizeof MAGIC);
+    size_t page_size = f->page_size;
+    start[PAGE_SIZE_AT] = (uint8_t)(page_size >> 8);
+    start[PAGE_SIZE_AT + 1] = (uint8_t)(page_size >> 16);
+    start[WAL_MODE_AT] = start[WAL_MODE_AT + 1] = 1;
+    memcpy(start + 21, "\100\40\40", 3); /* payload fractions */
+    put4(start + 28, 1);                 /* pages */
+    start[HEADER] = LEAF;
+    start[HEADER + FROM] = (uint8_t)(page_size >> 8); /* where cells begin: at the end, for which 0 stands if it is 65536 */
+    memset(to, 0, n);
+    if (offset < (int64_t)sizeof start) {
+        size_t part = sizeof start - (size_t)offset;
+        memcpy(to, start + offset, part < n ? part : n);
+    }
+    if (offset >= (int64_t)page_size) return 0;
+    return n < page_size - (size_t)offset ? n : page_size - (size_t)offset;
 }
 
 static void shift_cookie(const memory_file *f, uint8_t *bytes, int n, int64_t offset) {
@@ -522,7 +569,20 @@ static mv_result begin(memory_file *f) {
     if (f->txn) return MV_OK;
     if (!f->spare) f->spare = sqlite3_malloc(sizeof *f->spare);
     if (!f->spare) return MV_NOMEM;
-    return mv_txn_begin(f->db, f->pin, &f->txn);
+    if (!shows_stand_in(f)) return mv_txn_begin(f->db, f->pin, &f->txn);
+    mv_result rc = MV_NOMEM;
+    void *page = sqlite3_malloc64(f->page_size);
+    if (page) {
+        read_stand_in(f, page, f->page_size, 0);
+        rc = mv_txn_begin(f->db, f->pin, &f->txn);
+        if (!rc) rc = mv_txn_write(f->txn, page, f->page_size, 0);
+        if (rc) {
+            mv_txn_drop(f->txn);
+            f->txn = NULL;
+        }
+        sqlite3_free(page);
+    }
+    return rc;
 }
 
 static mv_result prepare(memory_file *f) {
@@ -540,18 +600,18 @@ static mv_result commit(memory_file *f) {
     mv_txn *published = f->txn;
     mv_version *old = mv_txn_publish(published, &f->lease, f->pages.in_use > 0);
     f->pin = f->lease.version;
+    f->cached = mv_version_number(f->pin);
     f->txn = NULL;
     f->prepared = false;
     let_go(f, old, published);
     return MV_OK;
 }
 
-/* Drops what is not published. */
+/* Drops what is not published. SQLite has rolled it back in its cache, which is then of the pin again, or has emptied that. */
 static void drop(memory_file *f) {
     mv_txn *txn = f->txn;
     f->doom = MV_OK;
     if (!txn) return;
-    f->stale_cache = true;
     f->txn = NULL;
     f->prepared = false;
     let_go(f, NULL, txn);
@@ -589,9 +649,14 @@ static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) 
     size_t got;
     if (offset == CHECK_AT && n == CHECK_BYTES) { /* a transaction begins */
         drop(f); /* the last one failed, and kept its lock */
-        if (f->pin && show_check(f, to)) return SQLITE_OK;
+        if (f->pin && !f->for_good) {
+            show_check(f, to);
+            return SQLITE_OK;
+        }
     }
-    if (f->txn) {
+    if (shows_stand_in(f)) {
+        got = read_stand_in(f, to, (size_t)n, offset);
+    } else if (f->txn) {
         got = mv_txn_read(f->txn, to, (size_t)n, offset);
     } else if (f->pin) {
         got = mv_version_read(f->pin, to, (size_t)n, offset);
@@ -602,18 +667,22 @@ static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) 
     }
     if (got < (size_t)n) memset((char *)to + got, 0, (size_t)n - got);
     shift_cookie(f, to, n, offset);
+    if (f->pin && offset == 0 && n >= SMALLEST_PAGE) note_first_page(f, to);
     forget_cells(f);
     return got < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }
 
-/* A backup of a database in WAL mode would make this one unreadable: as in mv_load_finish, it becomes one in rollback mode. */
-static mv_result clear_wal_mode(memory_file *f, const uint8_t *from, int n, int64_t offset) {
-    if (offset > WAL_MODE_AT || offset + n < WAL_MODE_AT + 2) return MV_OK;
-    const uint8_t *mode = from + (WAL_MODE_AT - offset);
-    if (mode[0] != 2 && mode[1] != 2) return MV_OK;
-    const uint8_t cleared[] = {mode[0] == 2 ? 1 : mode[0], mode[1] == 2 ? 1 : mode[1]};
-    f->altered = true;
-    return mv_txn_write(f->txn, cleared, sizeof cleared, WAL_MODE_AT);
+/*
+ * A first page that says that the database is in WAL mode would make it unreadable: there is no write-ahead log here. Two things write such
+ * pages: a backup from a database in WAL mode, and PRAGMA journal_mode=WAL with locking_mode=EXCLUSIVE, where SQLite does not ask whether the VFS
+ * supports a log. As in mv_load_finish, the database becomes one in rollback mode. It is changed in the pager's own page, which is what SQLite hands to
+ * xWrite: with locking_mode=EXCLUSIVE the pager never reads it again.
+ */
+static void clear_wal_mode(void *first_page) {
+    uint8_t *mode = (uint8_t *)first_page + WAL_MODE_AT;
+    if (memcmp(first_page, MAGIC, sizeof MAGIC) != 0) return;
+    if (mode[0] == 2) mode[0] = 1;
+    if (mode[1] == 2) mode[1] = 1;
 }
 
 static mv_result shift_cookie_back(memory_file *f, const uint8_t *from, int n, int64_t offset) {
@@ -626,10 +695,12 @@ static mv_result shift_cookie_back(memory_file *f, const uint8_t *from, int n, i
 static int file_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 offset) {
     memory_file *f = (memory_file *)base;
     if (f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
+    bool first_page = offset == 0 && n >= SMALLEST_PAGE;
+    if (first_page) clear_wal_mode((void *)from);
     mv_result rc = begin(f);
     if (!rc) rc = mv_txn_write(f->txn, from, (size_t)n, offset);
-    if (!rc) rc = clear_wal_mode(f, from, n, offset);
     if (!rc) rc = shift_cookie_back(f, from, n, offset);
+    if (!rc && first_page) note_first_page(f, from);
     f->prepared = false;
     return changed(f, rc);
 }
@@ -638,8 +709,9 @@ static int file_truncate(sqlite3_file *base, sqlite3_int64 size) {
     memory_file *f = (memory_file *)base;
     if (f->lock < SQLITE_LOCK_RESERVED) return SQLITE_READONLY;
     mv_result rc = begin(f);
+    bool shortens = !rc && size <= mv_txn_size(f->txn);
     if (!rc) rc = mv_txn_truncate(f->txn, size);
-    f->prepared = false;
+    if (!shortens) f->prepared = false; /* what was prepared includes one shortening: SQLite does it after all files of the commit are prepared */
     return changed(f, rc);
 }
 
@@ -651,7 +723,9 @@ static int file_sync(sqlite3_file *base, int flags) {
 
 static int file_size(sqlite3_file *base, sqlite3_int64 *size) {
     memory_file *f = (memory_file *)base;
-    if (f->txn) {
+    if (shows_stand_in(f)) {
+        *size = f->page_size;
+    } else if (f->txn) {
         *size = mv_txn_size(f->txn);
     } else if (f->pin) {
         *size = mv_version_size(f->pin);
@@ -679,7 +753,7 @@ static int file_lock(sqlite3_file *base, int lock) {
         if (f->left && f->left != mv_version_number(f->pin)) f->calm = 0;
         if (f->stale_cache && f->connection && mv_version_size(f->pin) > 0) mv_engine_was_filled(f->connection, base);
         reuse_pages(f);
-        compare_epoch(f);
+        begin_to_show(f);
         f->lock = SQLITE_LOCK_SHARED;
     }
     if (lock >= SQLITE_LOCK_RESERVED && f->lock < SQLITE_LOCK_RESERVED) {
@@ -730,7 +804,6 @@ static int file_unlock(sqlite3_file *base, int lock) {
     f->lock = lock;
     if (lock == SQLITE_LOCK_NONE) {
         give_slot_up(f); /* taken beforehand, for a write that did not follow */
-        note_shown(f);
         end_of_read(f, f->pin);
     }
     return SQLITE_OK;
@@ -941,11 +1014,12 @@ static const sqlite3_io_methods private_methods = {
 /* ---- vfs methods, in the order of sqlite3_vfs ------------------------------------------------------- */
 
 static mv_result open_database(memory_file *f, sqlite3_filename name, int flags) {
-    f->read_only = (flags & SQLITE_OPEN_READONLY) != 0;
+    bool for_good = f->host->uri_boolean(name, "nolock", 0) || f->host->uri_boolean(name, "immutable", 0);
+    f->read_only = (flags & SQLITE_OPEN_READONLY) || for_good;
     mv_result rc = mv_store_open(f->vfs->store, name, strlen(name), (flags & SQLITE_OPEN_CREATE) != 0, &f->db);
     if (rc) return rc;
     mv_lease_open(&f->lease, f->db);
-    if (f->host->uri_boolean(name, "nolock", 0) || f->host->uri_boolean(name, "immutable", 0)) {
+    if (for_good) {
         f->pin = mv_database_pin(f->db); /* no lock will tell when a transaction begins: one version for good */
         f->lock = SQLITE_LOCK_SHARED;
         f->for_good = true;
@@ -963,13 +1037,15 @@ static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file
     if (!hold(vfs, is_database)) return SQLITE_CANTOPEN;
     if (is_database) {
         memory_file *f = (memory_file *)file;
-        *f = (memory_file){.vfs = vfs, .host = self->host, .calm = CALM, .pages.release = release_page, .journal = {.file = file, .page = page_before}};
+        *f = (memory_file){.vfs = vfs, .host = self->host, .calm = CALM, .cached = NO_VERSION, .page_size = DEFAULT_PAGE, .pages.release = release_page,
+            .journal = {.file = file, .page = page_before}};
         mv_result rc = open_database(f, name, flags);
         if (rc) {
             release(vfs);
             return mv_sqlite_code(rc);
         }
         f->base.pMethods = &file_methods;
+        if (f->read_only) flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
     } else {
         bool super_journal = self->host != &own && (flags & SQLITE_OPEN_SUPER_JOURNAL);
         *(private_file *)file = (private_file){.base.pMethods = &private_methods, .vfs = vfs, .super_journal = super_journal};
@@ -978,7 +1054,7 @@ static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file
     return SQLITE_OK;
 }
 
-/* SQLite deletes journals only, and those are private to their opener. */
+/* SQLite deletes journals only, and those are private to their opener. Nothing else is deleted: a database is deleted from its store. */
 static int vfs_delete(sqlite3_vfs *base, const char *name, int sync_dir) {
     (void)base;
     (void)name;
@@ -986,13 +1062,26 @@ static int vfs_delete(sqlite3_vfs *base, const char *name, int sync_dir) {
     return SQLITE_OK;
 }
 
-/* SQLite asks for journals only, at every lock: there is never one that it would have to know. */
+/* Whether SQLite would give a file beside a database that name: a rollback journal, a write-ahead log, a super-journal. */
+static bool is_journal_name(const char *name) {
+    static const char journal[] = "-journal", wal[] = "-wal", super[] = "-mj"; /* behind the last: six digits, a 9, two digits */
+    enum { JOURNAL = sizeof journal - 1, WAL = sizeof wal - 1, SUPER = sizeof super - 1, SUPER_DIGITS = 9, SUPER_NINE = 3 };
+    size_t n = strlen(name);
+    const char *end = name + n;
+    if (n > JOURNAL && memcmp(end - JOURNAL, journal, JOURNAL) == 0) return true;
+    if (n > WAL && memcmp(end - WAL, wal, WAL) == 0) return true;
+    return n > SUPER + SUPER_DIGITS && memcmp(end - SUPER_DIGITS - SUPER, super, SUPER) == 0 && end[-SUPER_NINE] == '9';
+}
+
+/*
+ * SQLite asks at every lock whether there is a journal: there is never one that it would have to know. What else it asks about is a folder
+ * (PRAGMA temp_store_directory), which the host's own VFS knows. Our own SQLite must reach no file.
+ */
 static int vfs_access(sqlite3_vfs *base, const char *name, int flags, int *answer) {
-    (void)base;
-    (void)name;
-    (void)flags;
+    const host *h = ((const face *)base)->host;
     *answer = 0;
-    return SQLITE_OK;
+    if (h == &own || is_journal_name(name)) return SQLITE_OK;
+    return h->system->xAccess(h->system, name, flags, answer);
 }
 
 static int vfs_full_pathname(sqlite3_vfs *base, const char *name, int room, char *out) {

@@ -496,6 +496,46 @@ static void a_transaction_on_several_files(void) {
     delete("other");
 }
 
+/* With locking_mode=EXCLUSIVE the host does not ask the VFS whether it supports a write-ahead log. */
+static void beside_a_file_in_exclusive_wal_mode(void) {
+    char folder[] = "/tmp/hosts-test-XXXXXX", path[100], sql[200];
+    REQUIRE(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/main", folder);
+    for (int attached_before = 0; attached_before < 2; attached_before++) {
+        sqlite3 *db, *reader = open_in(&hosts[1], "wal");
+        REQUIRE_EQ(hosts[0].open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, "unix"), SQLITE_OK);
+        run_in(&hosts[0], db, "PRAGMA locking_mode = EXCLUSIVE");
+        snprintf(sql, sizeof sql, "%s%s", attached_before ? "ATTACH 'file:wal?vfs=memvfs' AS w; CREATE TABLE w.t(x); INSERT INTO w.t VALUES (1);" : "",
+                 "PRAGMA journal_mode = WAL; CREATE TABLE IF NOT EXISTS main.m(x)");
+        run_in(&hosts[0], db, sql);
+        if (!attached_before) run_in(&hosts[0], db, "ATTACH 'file:wal?vfs=memvfs' AS w; CREATE TABLE w.t(x); INSERT INTO w.t VALUES (1)");
+        check_value(&hosts[0], db, "SELECT count(*) FROM w.t", "1");
+        run_in(&hosts[0], db, "INSERT INTO w.t VALUES (2); BEGIN; INSERT INTO w.t VALUES (3); INSERT INTO main.m VALUES (3); COMMIT");
+        run_in(&hosts[0], db, "BEGIN; DELETE FROM w.t; ROLLBACK");
+        check_value(&hosts[0], db, "SELECT count(*) FROM w.t", "3");
+        check_value(&hosts[1], reader, "SELECT count(*) FROM t", "3");
+        run_in(&hosts[0], db, "PRAGMA w.journal_mode = MEMORY; INSERT INTO w.t VALUES (4); PRAGMA main.journal_mode = DELETE");
+        check_value(&hosts[1], reader, "SELECT count(*) FROM t", "4");
+        check_value(&hosts[1], reader, "PRAGMA integrity_check", "ok");
+        CHECK_EQ(hosts[0].close(db), SQLITE_OK);
+        CHECK_EQ(hosts[1].close(reader), SQLITE_OK);
+        delete("wal");
+    }
+    CHECK_EQ(unlink(path), 0);
+    CHECK_EQ(rmdir(folder), 0);
+}
+
+/* The host's own VFS knows folders. */
+static void a_folder_for_temporary_files(void) {
+    sqlite3 *db = open_in(&hosts[0], "folder");
+    run_in(&hosts[0], db, "PRAGMA temp_store_directory = '/tmp'");
+    check_value(&hosts[0], db, "PRAGMA temp_store_directory", "/tmp");
+    CHECK_EQ(hosts[0].exec(db, "PRAGMA temp_store_directory = '/tmp/no such folder'", NULL, NULL, NULL), SQLITE_ERROR);
+    run_in(&hosts[0], db, "PRAGMA temp_store_directory = ''");
+    CHECK_EQ(hosts[0].close(db), SQLITE_OK);
+    delete("folder");
+}
+
 /* ---- at the end, for they change the process ------------------------------------------------------------- */
 
 static void a_host_too_many(void) {
@@ -548,6 +588,8 @@ int main(int argc, char **argv) {
     RUN(threads_that_load);
     RUN(a_pragma_does_not_drop_a_transaction);
     RUN(a_transaction_on_several_files);
+    RUN(beside_a_file_in_exclusive_wal_mode);
+    RUN(a_folder_for_temporary_files);
     RUN(a_host_too_many);
     RUN(when_somebody_gives_vfses);
     return check_end();
