@@ -16,8 +16,8 @@
  */
 void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 
-/* A transaction begins on a file that the connection last saw empty, and that has content now. SQLite 3.54.1 takes it for still empty until it has read the
- * header, and remembers that: ROLLBACK TO the savepoint that began the transaction would make it so, and lose what others have committed. */
+/* A transaction begins on a file that has content, and may have been empty when the connection last saw it. SQLite 3.54.1 takes it for still empty until it has
+ * read the header, and remembers that: ROLLBACK TO the savepoint that began the transaction would make it so, and lose what others have committed. */
 void mv_engine_was_filled(sqlite3 *db, sqlite3_file *file);
 
 /* What PRAGMA busy_timeout of the connection says, in milliseconds; 0 or less if it has none, or a busy handler of its own. Called by whoever

@@ -751,7 +751,8 @@ static int file_lock(sqlite3_file *base, int lock) {
         if (write_follows) try_slot(f); /* if that fails, RESERVED says so */
         f->pin = mv_lease_take(&f->lease);
         if (f->left && f->left != mv_version_number(f->pin)) f->calm = 0;
-        if (f->stale_cache && f->connection && mv_version_size(f->pin) > 0) mv_engine_was_filled(f->connection, base);
+        bool other_version = f->cached != mv_version_number(f->pin);
+        if (other_version && f->connection && mv_version_size(f->pin) > 0) mv_engine_was_filled(f->connection, base);
         reuse_pages(f);
         begin_to_show(f);
         f->lock = SQLITE_LOCK_SHARED;
