@@ -151,7 +151,14 @@ static char *rows_of(connection c, const char *sql, sqlite3_stmt **kept) {
         }
     }
     if (rc != SQLITE_DONE) text = sqlite3_mprintf("%zerror %d", text, rc & 0xff);
+    bool compiled_again = kept && *kept && rc == SQLITE_ERROR && !strstr(c.api->errmsg(c.db), "no such");
     c.api->reset(*stmt);
+    if (compiled_again) { /* because the connection has changed the schema itself: as in compile() */
+        c.api->finalize(*kept);
+        *kept = NULL;
+        sqlite3_free(text);
+        return rows_of(c, sql, NULL);
+    }
     if (!kept) c.api->finalize(once);
     return text;
 }
