@@ -110,8 +110,8 @@ final class Main implements Callable<Integer> {
   @Option(names = {"-p", "--param"}, paramLabel = "NAME=VALUE",
       description = "The value of a parameter of the SQL: id=7 for :id, @id or $id, 1=7 for the first ?. It is a "
           + "text, of which a column "
-          + "of numbers makes a number, as CAST(:id AS INTEGER) does. May be given several times. A parameter "
-              + "without a value is an error.")
+          + "of numbers makes a number, as CAST(:id AS INTEGER) does. May be given several times. A parameter without a "
+          + "value is an error.")
   private List<String> parameters = new ArrayList<>();
 
   @Option(names = {"-q", "--quiet"}, description = "No progress on standard error. (There is none either if that is no terminal.)")
@@ -266,8 +266,7 @@ final class Main implements Callable<Integer> {
     checkFiles();
   }
 
-  /** No file may be written that is also another one of the command,
-      or it would be lost: but for a database that is replaced. */
+  /** A file that is written must not be another one of the command too, unless -o replaces the database that -i read. */
   private void checkFiles() {
     Path database = output == null ? null : writable(output);
     Path rows = results == null ? output == null || !output.equals("-") ? console.outFile() : null : writable(results);
