@@ -85,7 +85,7 @@ class ModuleIT {
           public static void main(String[] args) throws Exception {
             for (int i = 0; i < 2; i++) {
               try (MemoryVfs vfs = MemoryVfs.create(); Connection jdbc = DriverManager.getConnection(vfs.jdbcUrl("d"))) {
-                System.out.println("works");
+                System.out.println(jdbc.isClosed() ? "closed" : "works");
               } catch (IllegalStateException e) {
                 System.out.println(e);
               }
