@@ -198,7 +198,7 @@ class MessagesTest {
       SqliteException e = assertThrows(SqliteException.class, () -> connection.execute(
           "CREATE TABLE t(x UNIQUE);\n-- a comment\n;;  INSERT INTO t VALUES ('sécret', 1.5e-3, x'ff'),\n  (-1, nope); "
               + "SELECT 1"));
-      assertEquals("no such column: nope [statement 2 of the script, line 4, column 7: INSERT INTO t VALUES (?, ?, "
+      assertEquals("no such column: nope [statement 2 of the script, line 4, column 8: INSERT INTO t VALUES (?, ?, "
           + "?), (-?, nope);] (SQLITE_ERROR, 1)", e.getMessage());
       assertEquals("INSERT INTO t VALUES ('sécret', 1.5e-3, x'ff'),\n  (-1, nope);", e.sql());
       e = assertThrows(SqliteException.class, () -> connection.execute("INSERT INTO t VALUES (1);\n INSERT INTO t "

@@ -48,11 +48,18 @@ class FrameworkSettingsTest {
     try (Connection connection = connect()) {
       Jdbc.execute(connection, "CREATE TABLE t(x)");
       SQLException e = assertThrows(SQLException.class, () -> readOnlyTransaction(connection));
-      assertTrue(e.getMessage().startsWith("Cannot change read-only flag after establishing a connection."), e.getMessage());
+      assertTrue(e.getMessage().startsWith("Cannot change read-only flag after establishing a connection."),
+          e.getMessage());
     }
     try (Connection connection = connect("jdbc.explicit_readonly=true")) {
       assertEquals(0, readOnlyTransaction(connection));
+      SQLiteException e = assertThrows(SQLiteException.class, () ->
+          Jdbc.execute(connection, "INSERT INTO t VALUES (1)"));
+      assertEquals(SQLiteErrorCode.SQLITE_READONLY, e.getResultCode()); // until a transaction that may write begins
+      connection.setAutoCommit(false);
       Jdbc.execute(connection, "INSERT INTO t VALUES (1)");
+      connection.commit();
+      connection.setAutoCommit(true);
       assertEquals(1, readOnlyTransaction(connection));
     }
   }
@@ -75,7 +82,7 @@ class FrameworkSettingsTest {
       SQLiteException e = assertThrows(SQLiteException.class, () -> Jdbc.execute(second, "INSERT INTO t VALUES (1)"));
       assertEquals(SQLiteErrorCode.SQLITE_BUSY, e.getResultCode());
       Jdbc.execute(first, "INSERT INTO t VALUES (2)");
-      first.commit();
+      first.setAutoCommit(true); // commits; commit() would begin the next transaction at once
       Jdbc.execute(second, "INSERT INTO t VALUES (3)");
       assertEquals(3, Jdbc.number(second, "SELECT count(*) FROM t"));
     }

@@ -26,7 +26,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
 /**
- * Generators of Hibernate that keep their numbers in a table: TABLE, and on SQLite, which has no sequences, SEQUENCE and AUTO. They take
+ * Generators of Hibernate that keep their numbers in a table: TABLE, and on SQLite, which has no sequences, SEQUENCE
+ * and AUTO. They take
  * numbers in a transaction of their own, on a second connection, which cannot write while the first one does.
  */
 class HibernateGeneratorTest {
@@ -72,7 +73,8 @@ class HibernateGeneratorTest {
     }
     Configuration configuration = new Configuration().addAnnotatedClass(Numbered.class).addAnnotatedClass(Auto.class)
         .addAnnotatedClass(Identified.class);
-    configuration.getProperties().put(JdbcSettings.JAKARTA_NON_JTA_DATASOURCE, MemoryDataSource.of(vfs, "a", properties));
+    configuration.getProperties().put(JdbcSettings.JAKARTA_NON_JTA_DATASOURCE,
+        MemoryDataSource.of(vfs, "a", properties));
     configuration.getProperties().put(JdbcSettings.DIALECT, SQLiteDialect.class.getName());
     configuration.getProperties().put(MappingSettings.XML_MAPPING_ENABLED, false); // it takes a second to look for it
     configuration.getProperties().put(SchemaToolingSettings.HBM2DDL_AUTO, "create");
@@ -102,8 +104,10 @@ class HibernateGeneratorTest {
   @Test
   void orIsRefusedIfTheTransactionBeganAsAWriter() {
     try (SessionFactory sessions = sessions("transaction_mode=IMMEDIATE")) {
-      assertBusy(assertThrows(PersistenceException.class, () -> sessions.inTransaction(session -> session.persist(new Numbered()))));
-      assertBusy(assertThrows(PersistenceException.class, () -> sessions.inTransaction(session -> session.persist(new Auto()))));
+      assertBusy(assertThrows(PersistenceException.class, () ->
+          sessions.inTransaction(session -> session.persist(new Numbered()))));
+      assertBusy(assertThrows(PersistenceException.class, () ->
+          sessions.inTransaction(session -> session.persist(new Auto()))));
     }
   }
 

@@ -9,6 +9,7 @@ import io.github.sqlitememvfs.MemoryVfs;
 import io.github.sqlitememvfs.OtherSqlite;
 import io.github.sqlitememvfs.Sql;
 import io.github.sqlitememvfs.SqliteConnection;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Properties;
 import java.util.stream.IntStream;
@@ -83,7 +84,7 @@ class SpringBatchTest {
     SpringApplication application = new SpringApplication(Application.class);
     application.setAdditionalProfiles("test");
     application.setRegisterShutdownHook(false);
-    return application.run(java.util.Arrays.stream(properties).map(p -> "--" + p).toArray(String[]::new));
+    return application.run(Arrays.stream(properties).map(p -> "--" + p).toArray(String[]::new));
   }
 
   @Test
