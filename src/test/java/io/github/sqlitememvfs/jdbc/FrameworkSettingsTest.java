@@ -6,7 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.github.sqlitememvfs.MemoryDataSource;
 import io.github.sqlitememvfs.MemoryVfs;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.sql.Connection;
+import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.util.Properties;
 import org.junit.jupiter.api.AfterEach;
@@ -30,6 +33,38 @@ class FrameworkSettingsTest {
       all.setProperty(parts[0], parts[1]);
     }
     return MemoryDataSource.of(vfs, "a", all).getConnection();
+  }
+
+  /** What a JVM runs in which sqlite-jdbc does not know the library yet. */
+  public static final class UrlByHand {
+    private UrlByHand() {}
+
+    public static void main(String[] args) throws SQLException {
+      String url = "jdbc:sqlite:file:shop?vfs=app";
+      try (MemoryVfs app = MemoryVfs.builder().name("app").build()) {
+        SQLException e = assertThrows(SQLException.class, () -> DriverManager.getConnection(url));
+        assertTrue(e.getMessage().contains("no such vfs: app"), e.getMessage());
+        app.jdbcUrl("any");
+        try (Connection connection = DriverManager.getConnection(url)) {
+          Jdbc.execute(connection, "CREATE TABLE t(x)");
+        }
+        assertTrue(app.exists("shop"));
+      }
+      System.out.println("works");
+    }
+  }
+
+  @Test
+  void aUrlByHandIsKnownAfterTheFirstCallOfJdbcUrl() throws Exception {
+    Process process = new ProcessBuilder(Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+        "--enable-native-access=ALL-UNNAMED", "-cp", System.getProperty("java.class.path"), UrlByHand.class.getName())
+        .redirectErrorStream(true).start();
+    try {
+      assertEquals("works", new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim());
+      assertEquals(0, process.waitFor());
+    } finally {
+      process.destroyForcibly();
+    }
   }
 
   /** As Micronaut does for each transaction that only reads. */
