@@ -49,7 +49,13 @@ static void fail_result(const call *c, mv_result rc, const char *name) {
     case MV_NOTFOUND: fail(c, SQLITE_CANTOPEN, "no such database: %s", name); return;
     case MV_EXISTS: fail(c, SQLITE_ERROR, "there is a database %s already", name); return;
     case MV_BUSY: fail(c, SQLITE_BUSY, "database %s is being written: end that transaction, or set a longer busy timeout", name); return;
-    case MV_FULL: fail(c, SQLITE_FULL, "no room for database %s: its VFS's limit of memory is reached", name); return;
+    case MV_FULL: {
+        mv_stats stats;
+        mv_store_stats(c->store, &stats);
+        fail(c, SQLITE_FULL, "no room for database %s: the limit of %lld bytes of its VFS is reached, %lld are in use: delete databases, or end "
+             "what reads old versions", name, (sqlite3_int64)stats.limit, (sqlite3_int64)stats.bytes);
+        return;
+    }
     case MV_CLOSED: fail(c, SQLITE_CANTOPEN, "the VFS of database %s was closed", name); return;
     default: fail(c, mv_sqlite_code(rc), "database %s: error %d", name, (int)rc);
     }

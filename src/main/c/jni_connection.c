@@ -1,6 +1,7 @@
 /* Natives for connections. See jni_util.h. */
 #include "engine.h"
 #include "jni_util.h"
+#include "vfs.h"
 
 #include "sqlite3.h"
 
@@ -111,13 +112,14 @@ static jboolean autocommit(JNIEnv *env, jclass c, jlong db) {
 static jbyteArray errorMessage(JNIEnv *env, jclass c, jlong db, jint code, jintArray out) {
     (void)c;
     const char *message = sqlite3_errstr(code);
-    jint details[] = { code, -1 };
+    jint details[] = { code, -1, 0 };
     if (db && (sqlite3_extended_errcode(DB(db)) & 0xff) == (code & 0xff)) {
         message = sqlite3_errmsg(DB(db));
         details[0] = sqlite3_extended_errcode(DB(db));
         details[1] = sqlite3_error_offset(DB(db));
     }
-    (*env)->SetIntArrayRegion(env, out, 0, 2, details);
+    details[2] = (code & 0xff) == SQLITE_FULL && mv_limit_reached();
+    (*env)->SetIntArrayRegion(env, out, 0, 3, details);
     return mv_new_bytes(env, message, strlen(message));
 }
 
@@ -186,9 +188,10 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     if (!text.bytes) return SQLITE_NOMEM;
     char *end = text.bytes + text.n, *start = start_of_statement(text.bytes, end);
     const char *tail = start;
+    jint number = 1;
     mv_limits limits;
     int rc = mv_engine_enter(DB(db), &limits);
-    while (rc == SQLITE_OK && start < end) {
+    for (; rc == SQLITE_OK && start < end; number += rc == SQLITE_OK) {
         sqlite3_stmt *stmt;
         if (timer) mv_engine_start_timer(TIMER(timer), usec);
         rc = compile(DB(db), &limits, start, end, &stmt, &tail);
@@ -198,8 +201,8 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     }
     rc = mv_engine_leave(DB(db), &limits, rc);
     if (rc != SQLITE_OK) {
-        jint range[] = { (jint)(start - text.bytes), (jint)(tail - text.bytes) };
-        (*env)->SetIntArrayRegion(env, out, 0, 2, range);
+        jint place[] = { (jint)(start - text.bytes), (jint)(tail - text.bytes), number };
+        (*env)->SetIntArrayRegion(env, out, 0, 3, place);
     }
     mv_set_long(env, changed, 0, rows);
     mv_text_free(&text);

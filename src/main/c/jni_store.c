@@ -214,6 +214,15 @@ static jint loadFilled(JNIEnv *env, jclass c, jlong load, jint n) {
 static jint loadWrite(JNIEnv *env, jclass c, jlong load, jbyteArray from, jint start, jint n) {
     (void)c;
     if (!mv_array_range(env, from, start, &n)) return MV_OK;
+    if (mv_load_size(LOAD(load)) == 0) { /* together: if they are no database, a message tells what they look like */
+        char first[1024];
+        jint part = n < (jint)sizeof first ? n : (jint)sizeof first;
+        (*env)->GetByteArrayRegion(env, from, start, part, (jbyte *)first);
+        mv_result rc = mv_load_write(LOAD(load), first, (size_t)part);
+        if (rc) return (jint)rc;
+        start += part;
+        n -= part;
+    }
     while (n > 0) {
         void *space;
         size_t room;

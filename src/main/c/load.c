@@ -1,6 +1,7 @@
 /* Loads: new content from a stream of bytes. See store.h. */
 #include "store_internal.h"
 
+#include "looks.h"
 #include "sqlite3.h"
 
 #include <assert.h>
@@ -20,8 +21,10 @@ struct mv_load {
     bool started;             /* the header is complete, and the first blocks are there */
     char *to, *end;           /* where the next bytes go: blocks that lie behind each other */
     size_t run;               /* blocks to ask for next time */
+    const void *first;        /* within the mv_load_write of the first bytes: these; else NULL */
+    size_t first_n;
     mv_result failed;         /* nothing more is taken */
-    char message[200];
+    char message[400];
 };
 
 #define FIRST_RUN 16             /* blocks */
@@ -103,6 +106,14 @@ static uint32_t page_size_of(const uint8_t *header) {
 
 static const char MAGIC[16] = "SQLite format 3";
 
+/* Adds to the message what the bytes look like, n of which are in the header. */
+static void add_looks(mv_load *load, size_t n) {
+    bool more = load->first_n > n;
+    const char *looks = mv_looks_like(more ? load->first : load->header, more ? load->first_n : n);
+    size_t length = strlen(load->message);
+    if (looks) snprintf(load->message + length, sizeof load->message - length, "; it looks like %s", looks);
+}
+
 static mv_result check_header(mv_load *load) {
     const uint8_t *h = load->header;
     if (memcmp(h, MAGIC, sizeof MAGIC) != 0) {
@@ -110,6 +121,7 @@ static mv_result check_header(mv_load *load) {
         for (size_t i = 0; i < sizeof MAGIC; i++) snprintf(hex + 2 * i, 3, "%02x", h[i]);
         snprintf(load->message, sizeof load->message,
                  "not an SQLite database: bytes 0 to 15 are %s, not \"SQLite format 3\" and a zero", hex);
+        add_looks(load, HEADER);
         return MV_NOTADB;
     }
     uint32_t page_size = page_size_of(h);
@@ -144,7 +156,7 @@ mv_result mv_load_filled(mv_load *load, size_t n) {
     return load->failed;
 }
 
-mv_result mv_load_write(mv_load *load, const void *from, size_t n) {
+static mv_result write_all(mv_load *load, const void *from, size_t n) {
     while (n > 0) {
         void *to;
         size_t room;
@@ -160,12 +172,25 @@ mv_result mv_load_write(mv_load *load, const void *from, size_t n) {
     return MV_OK;
 }
 
+mv_result mv_load_write(mv_load *load, const void *from, size_t n) {
+    if (load->size == 0) {
+        load->first = from;
+        load->first_n = n;
+    }
+    mv_result rc = write_all(load, from, n);
+    load->first = NULL;
+    load->first_n = 0;
+    return rc;
+}
+
 mv_result mv_load_finish(mv_load *load) {
     if (load->failed) return load->failed;
     if (load->size == 0) return MV_OK;
     if (!load->started) {
         snprintf(load->message, sizeof load->message,
                  "not an SQLite database: it ends after %d bytes, within the header of 100", (int)load->size);
+        size_t magic = (size_t)load->size < sizeof MAGIC ? (size_t)load->size : sizeof MAGIC;
+        if (memcmp(load->header, MAGIC, magic) != 0) add_looks(load, (size_t)load->size);
         return MV_NOTADB;
     }
     const uint8_t *h = load->header;

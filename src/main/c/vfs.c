@@ -213,11 +213,19 @@ _Static_assert(offsetof(memory_file, pages) == MV_PAGES_AT, "where pages.inc fin
 _Static_assert(sizeof(memory_file) >= sizeof(private_file), "SQLite has room for either");
 _Static_assert(sizeof(memory_file) >= sizeof(mv_open_journal), "SQLite has room for a file of ours where it opens a journal");
 
+static _Thread_local bool limit_reached; /* since it was asked */
+
+bool mv_limit_reached(void) {
+    bool reached = limit_reached;
+    limit_reached = false;
+    return reached;
+}
+
 int mv_sqlite_code(mv_result result) {
     switch (result) {
     case MV_OK: return SQLITE_OK;
     case MV_NOMEM: return SQLITE_NOMEM;
-    case MV_FULL: return SQLITE_FULL;
+    case MV_FULL: limit_reached = true; return SQLITE_FULL;
     case MV_BUSY: return SQLITE_BUSY;
     case MV_STALE: return SQLITE_BUSY_SNAPSHOT;
     case MV_NOTFOUND: return SQLITE_CANTOPEN;

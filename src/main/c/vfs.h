@@ -43,4 +43,8 @@ int mv_vfs_add_host(const struct sqlite3_api_routines *api, char refused[MV_MAX_
 /* The SQLite code (primary or extended) for a store's result. */
 int mv_sqlite_code(mv_result result);
 
+/* Whether a store's limit of bytes was given to SQLite as SQLITE_FULL in this thread since the last call. SQLite has other reasons for that
+ * code: PRAGMA max_page_count, and a table whose largest rowid is taken. */
+bool mv_limit_reached(void);
+
 #endif

@@ -1,15 +1,20 @@
 package com.example;
 
 // tag::android-driver[]
+import androidx.sqlite.SQLite;
 import androidx.sqlite.SQLiteConnection;
 import androidx.sqlite.SQLiteDriver;
 import androidx.sqlite.SQLiteStatement;
 import io.github.sqlitememvfs.MemoryVfs;
 import io.github.sqlitememvfs.SqliteConnection;
+import io.github.sqlitememvfs.SqliteException;
 import io.github.sqlitememvfs.SqliteStatement;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Opens the databases of a MemoryVfs, which stays the caller's to close. */
 public final class MemoryVfsDriver implements SQLiteDriver {
+  private static final AtomicLong PRIVATE = new AtomicLong();
+
   private final MemoryVfs vfs;
 
   public MemoryVfsDriver(MemoryVfs vfs) {
@@ -17,15 +22,28 @@ public final class MemoryVfsDriver implements SQLiteDriver {
   }
 
   @Override
-  public SQLiteConnection open(String fileName) { // any text but "" and ":memory:"
-    return new Connection(vfs.open(fileName));
+  public SQLiteConnection open(String fileName) {
+    boolean isPrivate = fileName.equals(":memory:"); // which Room asks for by inMemoryDatabaseBuilder
+    try {
+      return new Connection(vfs.open(isPrivate ? "private " + PRIVATE.incrementAndGet() : fileName), isPrivate);
+    } catch (SqliteException e) {
+      throw translated(e);
+    }
+  }
+
+  /** Room looks for androidx.sqlite's exception: an upsert, for example, updates where it finds "unique" or 2067 in it. */
+  private static RuntimeException translated(SqliteException e) {
+    SQLite.throwSQLiteException(e.extendedCode(), e.getMessage());
+    return e; // it has thrown
   }
 
   private static final class Connection implements SQLiteConnection {
     private final SqliteConnection db;
+    private final boolean isPrivate;
 
-    Connection(SqliteConnection db) {
+    Connection(SqliteConnection db, boolean isPrivate) {
       this.db = db;
+      this.isPrivate = isPrivate;
     }
 
     @Override
@@ -35,12 +53,20 @@ public final class MemoryVfsDriver implements SQLiteDriver {
 
     @Override
     public SQLiteStatement prepare(String sql) {
-      return new Statement(db.prepare(sql));
+      try {
+        return new Statement(db.prepare(sql));
+      } catch (SqliteException e) {
+        throw translated(e);
+      }
     }
 
     @Override
     public void close() {
+      boolean delete = isPrivate && !db.isClosed() && !db.vfs().isClosed();
       db.close();
+      if (delete) {
+        db.vfs().delete(db.database());
+      }
     }
   }
 
@@ -118,7 +144,11 @@ public final class MemoryVfsDriver implements SQLiteDriver {
 
     @Override
     public boolean step() {
-      return statement.step();
+      try {
+        return statement.step();
+      } catch (SqliteException e) {
+        throw translated(e);
+      }
     }
 
     @Override

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import androidx.sqlite.SQLiteConnection;
 import androidx.sqlite.SQLiteDriver;
+import androidx.sqlite.SQLiteException;
 import androidx.sqlite.SQLiteStatement;
 import io.github.sqlitememvfs.MemoryVfs;
 import io.github.sqlitememvfs.SqliteConnection;
@@ -117,6 +118,37 @@ class MemoryVfsDriverTest {
       assertTrue(count.step());
       assertEquals(1, count.getLong(0));
     }
+  }
+
+  /** What Room's upsert does: it inserts, and updates if the message of androidx.sqlite's exception says so. */
+  @Test
+  void aUniqueConstraintIsToldAsRoomExpects() {
+    run("CREATE UNIQUE INDEX item_name ON item(name)");
+    run("INSERT INTO item(name, price) VALUES ('tea', 1)");
+    try (SQLiteStatement insert = db.prepare("INSERT INTO item(name) VALUES ('tea')")) {
+      SQLiteException e = assertThrows(SQLiteException.class, insert::step);
+      assertTrue(e.getMessage().contains("UNIQUE") && e.getMessage().contains("2067"), e.getMessage());
+      assertTrue(e.getMessage().startsWith("Error code: 2067, message: "), e.getMessage());
+    }
+    run("UPDATE item SET price = 2 WHERE name = 'tea'");
+    assertThrows(SQLiteException.class, () -> db.prepare("SELECT nope"));
+  }
+
+  /** What Room's inMemoryDatabaseBuilder opens. */
+  @Test
+  void aPrivateDatabaseGoesWithItsConnection() {
+    try (SQLiteConnection one = driver.open(":memory:"); SQLiteConnection two = driver.open(":memory:")) {
+      for (SQLiteConnection each : List.of(one, two)) {
+        try (SQLiteStatement create = each.prepare("CREATE TABLE t(x)")) {
+          assertFalse(create.step());
+        }
+      }
+      assertEquals(3, vfs.databases().size());
+    }
+    assertEquals(List.of("/data/user/0/app/databases/shop.db"), vfs.databases());
+    SQLiteConnection late = driver.open(":memory:");
+    vfs.close();
+    late.close();
   }
 
   @Test

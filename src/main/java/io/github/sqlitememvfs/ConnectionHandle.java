@@ -344,11 +344,11 @@ final class ConnectionHandle {
       throw bodyEndedException();
     }
     if (code == Native.PARAMETERS) {
-      throw new IllegalArgumentException("a statement of the script has parameters, and a script has no values for them:"
-          + " execute it alone, with its values");
+      throw new IllegalArgumentException(new ScriptPlace(script, out[0], out[1], out[2])
+          + " has parameters, and a script has no values for them: execute it alone, with its values");
     }
     if (code != SqliteCodes.OK) {
-      throw error(code, null, script, out[0], out[1]);
+      throw error(code, null, script, out[0], out[1], out[2]);
     }
     return changed[0];
   }
@@ -430,13 +430,17 @@ final class ConnectionHandle {
    * null.
    */
   SqliteException error(int code, String sql, byte[] utf8) {
-    return error(code, sql, utf8, 0, utf8 == null ? 0 : utf8.length);
+    return error(code, sql, utf8, 0, utf8 == null ? 0 : utf8.length, 1);
   }
 
-  /** The same; if sql is null, it is the part of utf8 from start to end. */
-  private SqliteException error(int code, String sql, byte[] utf8, int start, int end) {
+  /** The same; if sql is null, it is the part of utf8 from start to end, the statement of that number in a script. */
+  private SqliteException error(int code, String sql, byte[] utf8, int start, int end, int number) {
     String message = Text.decode(Native.errorMessage(address, code, out));
     int extended = out[0];
+    if ((extended & 0xff) == SqliteCodes.FULL) {
+      message = out[2] != 0 ? store.limitReached()
+          : message + ": PRAGMA max_page_count is reached, or the largest rowid of a table is taken";
+    }
     if (code == SqliteCodes.INTERRUPT && timer != 0 && Native.timerExpired(timer)) {
       message = "the statement took longer than its timeout of " + TimeUnit.MICROSECONDS.toMillis(statementMicros) + " ms";
     }
@@ -453,7 +457,18 @@ final class ConnectionHandle {
     if (utf8 != null && offset >= first - start && offset <= end - start) {
       index = Text.chars(utf8, first, start + offset);
     }
+    if (sql == null && utf8 != null && end > first && (number > 1 || !isBlank(utf8, end))) {
+      message += " [" + new ScriptPlace(utf8, first, end, number).at(index) + "]";
+    }
     return SqliteException.of(extended, message, statement, index);
+  }
+
+  private static boolean isBlank(byte[] utf8, int start) {
+    int i = start;
+    while (i < utf8.length && (utf8[i] >= 0 && utf8[i] <= ' ' || utf8[i] == ';')) {
+      i++;
+    }
+    return i == utf8.length;
   }
 
   // ---- from any thread, without the lock ----

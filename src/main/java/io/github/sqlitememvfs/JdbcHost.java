@@ -11,6 +11,7 @@ import org.sqlite.JDBC;
 /** Loads this library into the SQLite of sqlite-jdbc, once. */
 final class JdbcHost {
   private static final String ENTRY_POINT = "sqlite3_sqlitememvfs_init";
+  private static final String DRIVER = "org.sqlite.JDBC";
 
   /** Under the monitor of the class; read without it first. */
   private static volatile boolean loaded;
@@ -30,15 +31,39 @@ final class JdbcHost {
     }
     NativeLibrary.load();
     DriverManager.getLoginTimeout(); // Java 8's class loads all drivers, and they register there: two threads must not begin at both ends
+    readSqliteJdbc();
     String path = Text.decode(Native.libraryPath());
     try {
       loadExtension(path);
-    } catch (NoClassDefFoundError e) {
-      throw new IllegalStateException("sqlite-jdbc is not on the class path: add the dependency org.xerial:sqlite-jdbc", e);
-    } catch (SQLException e) {
-      throw new IllegalStateException("sqlite-jdbc cannot load the native library from " + path + ": " + e.getMessage(), e);
+    } catch (SQLException | RuntimeException | UnsatisfiedLinkError e) { // it says the last after its own library failed
+      String message = e instanceof UnsatisfiedLinkError || isDenied(e)
+          ? "sqlite-jdbc has not got its own native library (" + e.getMessage() + "); if native access is denied, start java"
+              + " with --enable-native-access=" + NativeLibrary.module(JDBC.class)
+          : "sqlite-jdbc cannot load the native library from " + path + ": " + e.getMessage();
+      throw new IllegalStateException(message, e);
     }
     loaded = true;
+  }
+
+  /**
+   * Lets our module, if the library is one, use sqlite-jdbc where that is: its own module, or the class path, which no
+   * module reads by itself.
+   */
+  private static void readSqliteJdbc() {
+    Class<?> driver;
+    try {
+      driver = Class.forName(DRIVER);
+    } catch (ClassNotFoundException e) {
+      throw new IllegalStateException("sqlite-jdbc is missing: add the dependency org.xerial:sqlite-jdbc; if it is on the"
+          + " module path, also start java with --add-modules org.xerial.sqlitejdbc", e);
+    }
+    try {
+      Object from = Class.class.getMethod("getModule").invoke(driver); // since Java 9
+      Object own = Class.class.getMethod("getModule").invoke(JdbcHost.class);
+      Class.forName("java.lang.Module").getMethod("addReads", from.getClass()).invoke(own, from);
+    } catch (ReflectiveOperationException e) {
+      return; // Java 8 or Android, where there are no modules
+    }
   }
 
   private static void loadExtension(String path) throws SQLException {
@@ -56,5 +81,14 @@ final class JdbcHost {
   static Connection connect(String url, Properties properties) throws SQLException {
     Driver driver = new JDBC(); // its other methods differ from version to version
     return driver.connect(url, properties);
+  }
+
+  private static boolean isDenied(Throwable e) {
+    for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+      if (NativeLibrary.isIllegalCaller(cause)) {
+        return true;
+      }
+    }
+    return false;
   }
 }

@@ -127,7 +127,7 @@ final class Load implements AutoCloseable {
   }
 
   private String message() {
-    return "cannot take in database " + Text.quote(database) + ": " + Text.decode(Native.loadMessage(address));
+    return "cannot load database " + Text.quote(database) + ": " + Text.decode(Native.loadMessage(address));
   }
 
   /** Drops what was not published. */

@@ -324,12 +324,17 @@ public final class MemoryVfs implements AutoCloseable {
    * @param database its name
    * @return the URL, to which {@code &name=value} can be added for sqlite-jdbc's settings and SQLite's pragmas
    * @throws IllegalArgumentException if a database cannot have that name
-   * @throws IllegalStateException if this is closed, or sqlite-jdbc is not there or cannot load the library
+   * @throws IllegalStateException if this is closed, or sqlite-jdbc is not there, or cannot load the library or its own
    */
   public String jdbcUrl(String database) {
     byte[] utf8 = utf8(database);
     handle.checkOpen();
-    JdbcHost.load();
+    try {
+      JdbcHost.load();
+    } catch (NoClassDefFoundError e) {
+      throw new IllegalStateException("JDBC is not all there, " + e.getMessage() + " is missing: on the module path start"
+          + " java with --add-modules java.sql; sqlite-jdbc needs its own dependencies", e);
+    }
     return "jdbc:sqlite:" + uri(utf8) + "?vfs=" + name() + "&mmap_size=" + JDBC_MMAP_SIZE;
   }
 

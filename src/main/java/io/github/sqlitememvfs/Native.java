@@ -200,7 +200,8 @@ final class Native {
 
   /**
    * The message, in UTF-8, for a code that the last call for this connection returned.
-   * out[0]: the extended code; out[1]: byte offset of the error in the SQL, or -1.
+   * out[0]: the extended code; out[1]: byte offset of the error in the SQL, or -1; out[2]: 1 if the code is SQLITE_FULL because of the store's
+   * limit of bytes, else 0.
    */
   static native byte[] errorMessage(long connection, int code, int[] out);
 

@@ -5,9 +5,14 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.nio.file.StandardOpenOption;
@@ -19,10 +24,14 @@ import java.util.stream.Stream;
 /**
  * Finds and loads the native library, once.
  *
- * <p>In this order: the file that a system property names, and no other; where the platform packages libraries, or a
- * property says so, {@link System#loadLibrary}, and no other; the library in the jar, extracted to a new file that
- * only this user can read, and that is deleted as soon as it is loaded if another SQLite can load it once more
- * without that (on Linux), else at the JVM's end; {@code System.loadLibrary} as the last resort. Since each class loader extracts a file of its own, several can have the library in one JVM.
+ * <p>It looks in this order: the file that a system property names, and no other; where the platform packages
+ * libraries, or a property says so, {@link System#loadLibrary}, and no other; the library in the jar; {@code
+ * System.loadLibrary} as the last resort.
+ *
+ * <p>The library in the jar is extracted to a new file that only this user can read. On Linux the file is deleted as
+ * soon as it is loaded, since another SQLite can load it once more without it; elsewhere it is deleted at the JVM's end.
+ * A folder for it that is missing is made, and deleted together with the file unless another JVM uses it, too. Each
+ * class loader extracts a file of its own, so several of them can have the library in one JVM.
  */
 final class NativeLibrary {
   static final String PATH_PROPERTY = "io.github.sqlitememvfs.library";
@@ -32,6 +41,7 @@ final class NativeLibrary {
   private static final String NAME = "sqlitememvfs";
   private static final String PREFIX = NAME + "-";
   private static final long STALE_MILLIS = 3_600_000;
+  private static final int MOST_ATTEMPTS = 100;
 
   /** All under the monitor of the class; read without it first. */
   private static volatile boolean loaded;
@@ -89,7 +99,7 @@ final class NativeLibrary {
     try {
       System.load(file);
       return true;
-    } catch (LinkageError e) {
+    } catch (LinkageError | RuntimeException e) {
       tried.add(what + ": " + reason(e));
       return false;
     }
@@ -99,7 +109,7 @@ final class NativeLibrary {
     try {
       System.loadLibrary(NAME);
       return true;
-    } catch (LinkageError e) {
+    } catch (LinkageError | RuntimeException e) {
       tried.add("System.loadLibrary(\"" + NAME + "\"): " + reason(e));
       return false;
     }
@@ -121,13 +131,12 @@ final class NativeLibrary {
   private static boolean tryExtracted(String resource, InputStream in, List<String> tried) {
     String folder = System.getProperty(FOLDER_PROPERTY, System.getProperty("java.io.tmpdir"));
     String what = resource + " extracted to " + folder;
-    Path file = null;
+    List<Path> made = new ArrayList<>(); // folders, then the file
     boolean needed = false;
     try {
       Path path = Paths.get(folder).toAbsolutePath();
-      Files.createDirectories(path);
       deleteStale(path);
-      file = Files.createTempFile(path, PREFIX, suffix());
+      Path file = createFile(path, made);
       copy(in, file);
       what = resource + " extracted to " + file;
       System.load(file.toString());
@@ -140,11 +149,54 @@ final class NativeLibrary {
     } catch (IOException | InvalidPathException | SecurityException e) {
       tried.add(what + ": " + reason(e) + "\n  To extract it to another folder: -D" + FOLDER_PROPERTY + "=/a/folder");
       return false;
+    } catch (RuntimeException e) {
+      tried.add(what + ": " + reason(e));
+      return false;
     } finally {
       if (needed) {
-        file.toFile().deleteOnExit(); // does not succeed on Windows: see deleteStale
+        for (Path each : made) { // the last of them is deleted first
+          each.toFile().deleteOnExit(); // does not succeed on Windows: see deleteStale
+        }
       } else {
-        delete(file);
+        delete(made);
+      }
+    }
+  }
+
+  /**
+   * Makes a new file in the folder, and the folder if it is missing, and adds to the list what it has made. Another JVM
+   * that had made the same folder may delete it meanwhile; it cannot any more once the file is there.
+   */
+  private static Path createFile(Path folder, List<Path> made) throws IOException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        createFolder(folder, made);
+        Path file = Files.createTempFile(folder, PREFIX, suffix());
+        made.add(file);
+        return file;
+      } catch (NoSuchFileException e) {
+        delete(made);
+        made.clear();
+        if (attempt == MOST_ATTEMPTS) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private static void createFolder(Path folder, List<Path> made) throws IOException {
+    if (Files.isDirectory(folder)) {
+      return;
+    }
+    if (folder.getParent() != null) {
+      createFolder(folder.getParent(), made);
+    }
+    try {
+      Files.createDirectory(folder);
+      made.add(folder);
+    } catch (FileAlreadyExistsException e) {
+      if (!Files.isDirectory(folder)) {
+        throw new NotDirectoryException(folder.toString());
       }
     }
   }
@@ -159,14 +211,14 @@ final class NativeLibrary {
     }
   }
 
-  private static void delete(Path file) {
-    if (file == null) {
-      return;
-    }
-    try {
-      Files.deleteIfExists(file);
-    } catch (IOException e) {
-      file.toFile().deleteOnExit();
+  /** The last of them first. A folder that another JVM uses as well stays, being not empty. */
+  private static void delete(List<Path> made) {
+    for (int i = made.size() - 1; i >= 0; i--) {
+      try {
+        Files.deleteIfExists(made.get(i));
+      } catch (IOException e) {
+        made.get(i).toFile().deleteOnExit();
+      }
     }
   }
 
@@ -199,8 +251,37 @@ final class NativeLibrary {
     return file.substring(file.lastIndexOf('.'));
   }
 
+  /** What went wrong, and what to do about it where that is known. */
   private static String reason(Throwable e) {
-    return e.getMessage() != null ? e instanceof UnsatisfiedLinkError ? e.getMessage() : e.toString() : e.toString();
+    if (isIllegalCaller(e)) {
+      return "native access is denied: start java with --enable-native-access=" + module(NativeLibrary.class);
+    }
+    if (e instanceof NotDirectoryException) {
+      return e.getMessage() + " is a file, not a folder";
+    }
+    if (e instanceof AccessDeniedException) {
+      return "permission denied: " + e.getMessage();
+    }
+    if (e instanceof FileSystemException && ((FileSystemException) e).getReason() != null) {
+      return e.getMessage(); // the file and the reason
+    }
+    return e instanceof UnsatisfiedLinkError && e.getMessage() != null ? e.getMessage() : e.toString();
+  }
+
+  /** Whether it says that the JVM lets that code load no native library (Java 24 and later). */
+  static boolean isIllegalCaller(Throwable e) {
+    return e.getClass().getName().equals("java.lang.IllegalCallerException"); // since Java 9
+  }
+
+  /** The module of a class, as options of the java command name it. */
+  static String module(Class<?> of) {
+    try {
+      Object module = Class.class.getMethod("getModule").invoke(of); // since Java 9
+      Object name = Class.forName("java.lang.Module").getMethod("getName").invoke(module);
+      return name == null ? "ALL-UNNAMED" : name.toString();
+    } catch (ReflectiveOperationException e) {
+      return "ALL-UNNAMED";
+    }
   }
 
   // ---- platform ----

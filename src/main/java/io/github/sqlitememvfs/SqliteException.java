@@ -5,7 +5,8 @@ package io.github.sqlitememvfs;
  *
  * <p>The message is SQLite's, followed by the symbolic name and number of the extended code, for example
  * {@code UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The SQL is not part of it, since it may
- * hold data that should not be in a log; {@link #sql} has it.
+ * hold data that should not be in a log; {@link #sql} has it. Of a script with several statements, the message tells
+ * which one failed: its number, its line and column, and how it begins, with {@code ?} for each text, blob and number.
  *
  * <p>The subclasses are for what programs branch on: {@link SqliteBusyException}, {@link SqliteConstraintException},
  * {@link SqliteFullException}, {@link SqliteCorruptException}. Memory that the system refuses is a plain
@@ -104,5 +105,16 @@ public class SqliteException extends RuntimeException {
 
   void setBatchIndex(long index) {
     batchIndex = index;
+  }
+
+  /**
+   * What went wrong, and where: see above.
+   *
+   * @return the message; of an error in a batch, with the row
+   */
+  @Override
+  public String getMessage() {
+    String message = super.getMessage();
+    return batchIndex < 0 ? message : message + ", in row " + batchIndex + " of the batch (the first is 0)";
   }
 }

@@ -343,6 +343,24 @@ public final class SqliteStatement implements AutoCloseable {
     return statement.parameters.count;
   }
 
+  /**
+   * The name of a parameter.
+   *
+   * @param index its index, from 1
+   * @return the name with its first character, such as {@code :id} or {@code ?3}; null if the parameter is a plain {@code ?}
+   * @throws SqliteException if there is no such parameter
+   * @throws IllegalStateException if the statement is closed
+   */
+  public String parameterName(int index) {
+    enter();
+    try {
+      byte[] utf8 = Native.parameterName(statement.address, statement.parameter(index) + 1);
+      return utf8 == null ? null : Text.decode(utf8);
+    } finally {
+      exit();
+    }
+  }
+
   // ---- batches ----
 
   /**

@@ -123,7 +123,7 @@ final class StoreHandle {
         code = Native.busyTimeout(connection, busyTimeout);
       }
       if (code != SqliteCodes.OK) {
-        int[] details = new int[2];
+        int[] details = new int[3];
         String message = Text.decode(Native.errorMessage(connection, code, details));
         throw SqliteException.of(details[0], "cannot open database " + Text.quote(database) + " of " + name + ": " + message);
       }
@@ -283,8 +283,7 @@ final class StoreHandle {
       case Native.MV_NOMEM:
         return SqliteException.of(SqliteCodes.NOMEM, "no memory for database " + Text.quote(database) + " of " + name);
       case Native.MV_FULL:
-        return SqliteException.of(SqliteCodes.FULL, "database " + Text.quote(database) + ": the limit of " + maxBytes
-            + " bytes of " + name + " is reached");
+        return SqliteException.of(SqliteCodes.FULL, "database " + Text.quote(database) + ": " + limitReached());
       case Native.MV_BUSY:
         return SqliteException.of(SqliteCodes.BUSY, "database " + Text.quote(database) + " of " + name
             + " is being written by another connection");
@@ -298,6 +297,14 @@ final class StoreHandle {
       default:
         return new IllegalStateException("result " + result + " of the store for database " + Text.quote(database));
     }
+  }
+
+  /** The message for the limit of bytes. The store must be acquired, or a connection to it be open. */
+  String limitReached() {
+    long[] stats = new long[Native.DATABASE_STATS];
+    Native.storeStats(address, stats);
+    return "the limit of " + maxBytes + " bytes of MemoryVfs " + name + " (maxBytes) is reached, " + stats[0] + " are in use now:"
+        + " delete what is not needed, close statements, snapshots and streams that keep old versions, or set a higher limit";
   }
 
   /** Names of all databases. The store must be acquired. */

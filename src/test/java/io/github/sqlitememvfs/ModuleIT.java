@@ -74,6 +74,27 @@ class ModuleIT {
         """);
   }
 
+  /** With JDBC by java.sql alone: sqlite-jdbc is wherever it is. */
+  @BeforeAll
+  static void compileSql() throws Exception {
+    compile("app.sql", "module app.sql { requires io.github.sqlitememvfs; requires java.sql; }", """
+        package app.sql;
+        import io.github.sqlitememvfs.*;
+        import java.sql.*;
+        public class Main {
+          public static void main(String[] args) throws Exception {
+            for (int i = 0; i < 2; i++) {
+              try (MemoryVfs vfs = MemoryVfs.create(); Connection jdbc = DriverManager.getConnection(vfs.jdbcUrl("d"))) {
+                System.out.println(jdbc.isClosed() ? "closed" : "works");
+              } catch (IllegalStateException e) {
+                System.out.println(e);
+              }
+            }
+          }
+        }
+        """);
+  }
+
   private static void compile(String module, String moduleInfo, String main) throws Exception {
     Path source = folder.resolve("src").resolve(module);
     Path mainFile = source.resolve(module.replace('.', '/')).resolve("Main.java");
@@ -111,12 +132,41 @@ class ModuleIT {
     assertEquals(List.of("module " + MODULE + " 42"), out);
   }
 
+  /** No module reads the class path by itself. */
+  @Test
+  void runsJdbcOfTheClassPath() throws Exception {
+    assertEquals(List.of("works", "works"), runSql(permission(MODULE + ",ALL-UNNAMED"), "-cp", jdbcJar()));
+    if (CAN_DENY) {
+      List<String> out = runSql(permission(MODULE), "-cp", jdbcJar());
+      assertEquals(2, out.size(), out::toString);
+      for (String line : out) { // the second time, too
+        assertTrue(line.startsWith("java.lang.IllegalStateException: sqlite-jdbc has not got its own native library ("), line);
+        assertTrue(line.endsWith("start java with --enable-native-access=ALL-UNNAMED"), line);
+      }
+    }
+  }
+
+  @Test
+  void tellsThatSqliteJdbcIsMissing() throws Exception {
+    String message = "java.lang.IllegalStateException: sqlite-jdbc is missing: add the dependency org.xerial:sqlite-jdbc;"
+        + " if it is on the module path, also start java with --add-modules org.xerial.sqlitejdbc";
+    assertEquals(List.of(message, message), runSql(permission(MODULE)));
+  }
+
+  private static List<String> runSql(List<String> permission, String... options) throws Exception {
+    List<String> all = new ArrayList<>(permission);
+    all.addAll(List.of(options));
+    String modules = String.join(File.pathSeparator, JAR, folder.resolve("modules").resolve("app.sql").toString());
+    return run(0, javaCommand(System.getProperty("java.home")), all, "--module-path", modules, "-m", "app.sql/app.sql.Main");
+  }
+
   /** That the permission which the other tests give is the one that it takes. */
   @Test
   void isToldOfWithoutThePermission() throws Exception {
     List<String> options = CAN_DENY ? List.of("--illegal-native-access=deny") : List.of();
     List<String> out = run(CAN_DENY ? 1 : 0, javaCommand(System.getProperty("java.home")), options, "--module-path", modulePath(), "-m", "app/app.Main");
-    assertEquals(CAN_DENY, String.join("\n", out).contains("IllegalCallerException"), out::toString);
+    String remedy = "native access is denied: start java with --enable-native-access=" + MODULE;
+    assertEquals(CAN_DENY, String.join("\n", out).contains(remedy), out::toString);
     assertNotEquals(CAN_DENY, out.contains("module " + MODULE + " 42"), out::toString);
   }
 
@@ -139,9 +189,12 @@ class ModuleIT {
   }
 
   private static String modulePath() {
-    String jdbc = Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator)).filter(p -> p.contains("sqlite-jdbc"))
+    return String.join(File.pathSeparator, JAR, jdbcJar(), folder.resolve("modules").toString());
+  }
+
+  private static String jdbcJar() {
+    return Arrays.stream(System.getProperty("java.class.path").split(File.pathSeparator)).filter(p -> p.contains("sqlite-jdbc"))
         .findFirst().orElseThrow();
-    return String.join(File.pathSeparator, JAR, jdbc, folder.resolve("modules").toString());
   }
 
   private static String javaCommand(String home) {

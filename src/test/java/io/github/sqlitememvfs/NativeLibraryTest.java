@@ -54,12 +54,75 @@ class NativeLibraryTest {
 
   @Test
   void extractsToTheFolderOfTheProperty() throws Exception {
-    Path named = folder.resolve("made on demand");
-    String out = run("-D" + NativeLibrary.FOLDER_PROPERTY + "=" + named);
-    assertWorks(out);
+    Path named = Files.createDirectory(folder.resolve("named"));
+    assertWorks(run("-D" + NativeLibrary.FOLDER_PROPERTY + "=" + named));
     try (Stream<Path> left = Files.list(named)) {
       assertEquals(0, left.count(), "the file is deleted once it is loaded");
     }
+  }
+
+  @Test
+  void aMissingFolderIsMadeAndDeletedAgain() throws Exception {
+    for (String property : new String[] {NativeLibrary.FOLDER_PROPERTY, "java.io.tmpdir"}) {
+      assertWorks(run("-D" + property + "=" + folder.resolve("made/on demand")));
+      assertEquals(List.of(), list(folder));
+    }
+  }
+
+  /** Each deletes the folders that it has made, which another one may be about to use. */
+  @Test
+  void manyMayMakeTheSameFolder() throws Exception {
+    Path missing = folder.resolve("made/on demand");
+    List<Process> processes = new ArrayList<>();
+    try {
+      for (int i = 0; i < 8; i++) {
+        processes.add(start("-D" + NativeLibrary.FOLDER_PROPERTY + "=" + missing));
+      }
+      for (Process process : processes) {
+        assertWorks(outputOf(process));
+      }
+    } finally {
+      processes.forEach(Process::destroyForcibly);
+    }
+    try (Stream<Path> files = Files.walk(folder)) { // a folder may be left, if one has ended while another used it
+      assertEquals(List.of(), files.filter(Files::isRegularFile).toList());
+    }
+  }
+
+  private static List<Path> list(Path folder) throws IOException {
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.toList();
+    }
+  }
+
+  @Test
+  void aFileInPlaceOfTheFolderIsNamed() throws Exception {
+    Path file = Files.createFile(folder.resolve("file"));
+    for (Path wrong : List.of(file, file.resolve("below"))) {
+      String out = run("-D" + NativeLibrary.FOLDER_PROPERTY + "=" + wrong);
+      assertFailsTwice(out);
+      assertTrue(out.contains(" extracted to " + wrong + ": " + file + " is a file, not a folder"), out);
+    }
+  }
+
+  /** A folder that takes no files, by whatever name the system has for it. */
+  @Test
+  void aFolderThatTakesNoFilesIsNamed() throws Exception {
+    Path proc = Path.of("/proc/self");
+    String out = run("-D" + NativeLibrary.FOLDER_PROPERTY + "=" + proc);
+    assertFailsTwice(out);
+    assertTrue(out.contains(" extracted to " + proc + ": "), out);
+    assertTrue(out.contains("To extract it to another folder: -D" + NativeLibrary.FOLDER_PROPERTY + "=/a/folder"), out);
+  }
+
+  @Test
+  void deniedNativeAccessIsToldWithItsRemedy() throws Exception {
+    if (Runtime.version().feature() < 24) {
+      return; // no Java before can deny it
+    }
+    String out = run("--illegal-native-access=deny");
+    assertFailsTwice(out);
+    assertTrue(out.contains("native access is denied: start java with --enable-native-access=ALL-UNNAMED"), out);
   }
 
   /** A new file in its place would have the permissions of any new file. */
@@ -238,15 +301,26 @@ class NativeLibraryTest {
     assertEquals(half + half, out);
   }
 
-  private String run(String... options) throws Exception {
+  private static String run(String... options) throws Exception {
+    Process process = start(options);
+    try {
+      return outputOf(process);
+    } finally {
+      process.destroyForcibly();
+    }
+  }
+
+  private static Process start(String... options) throws IOException {
     List<String> command = new ArrayList<>();
     command.add(System.getProperty("java.home") + File.separator + "bin" + File.separator + "java");
     command.addAll(Arrays.asList(options));
     command.addAll(Arrays.asList("-cp", System.getProperty("java.class.path"), Main.class.getName()));
-    Path out = folder.resolve("out");
-    Process process = new ProcessBuilder(command).redirectErrorStream(false).redirectOutput(out.toFile())
-        .redirectError(ProcessBuilder.Redirect.DISCARD).start();
+    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+  }
+
+  private static String outputOf(Process process) throws Exception {
+    String out = new String(process.getInputStream().readAllBytes(), UTF_8);
     process.waitFor();
-    return Files.readString(out, UTF_8);
+    return out;
   }
 }

@@ -15,6 +15,7 @@ import java.math.BigInteger;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Date;
@@ -307,6 +308,23 @@ class SqliteStatementTest {
       s.bindAll("a", "b", "c");
       assertTrue(s.step());
       assertEquals(List.of("a", "b", "c"), List.of(s.getText(0), s.getText(1), s.getText(2)));
+    }
+  }
+
+  @Test
+  void parametersHaveNames() {
+    try (SqliteStatement s = connection.prepare("SELECT ?, :a, @b, $c::d(é), ?7, :a")) {
+      assertEquals(7, s.parameterCount());
+      List<String> names = new ArrayList<>();
+      for (int i = 1; i <= s.parameterCount(); i++) {
+        names.add(s.parameterName(i));
+      }
+      assertEquals(Arrays.asList(null, ":a", "@b", "$c::d(é)", null, null, "?7"), names);
+      assertThrows(SqliteException.class, () -> s.parameterName(0));
+      assertEquals("there is no parameter 8: the statement has 1 to 7 (SQLITE_RANGE, 25)",
+          assertThrows(SqliteException.class, () -> s.parameterName(8)).getMessage());
+      s.close();
+      assertThrows(IllegalStateException.class, () -> s.parameterName(1));
     }
   }
 

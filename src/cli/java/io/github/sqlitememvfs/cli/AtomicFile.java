@@ -2,12 +2,15 @@ package io.github.sqlitememvfs.cli;
 
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.UUID;
 
 /**
@@ -17,6 +20,9 @@ import java.util.UUID;
  * <p>One thread writes and commits. Another may close it at any time, when the process is told to stop: the writer fails then.
  */
 final class AtomicFile implements AutoCloseable {
+  private static final String PREFIX = ".sqlite-memory-vfs-";
+  private static final String SUFFIX = ".tmp";
+
   private final Path target;
   private final Path temporary; // null: direct
   private final FileChannel channel;
@@ -31,12 +37,12 @@ final class AtomicFile implements AutoCloseable {
   /** Fails if the file surely cannot be written, so that nobody waits for a result that is lost. */
   static void check(Path path) throws IOException {
     if (isStream(path)) {
+      if (!Files.isWritable(path)) {
+        throw new AccessDeniedException(path.toString());
+      }
       return;
     }
     Path target = followLinks(path);
-    if (Files.isDirectory(target)) {
-      throw new IOException("it is a directory");
-    }
     Path folder = folder(target);
     if (!Files.exists(folder)) {
       throw new NoSuchFileException(folder.toString());
@@ -44,6 +50,18 @@ final class AtomicFile implements AutoCloseable {
     if (!Files.isDirectory(folder)) {
       throw new NotDirectoryException(folder.toString());
     }
+    try {
+      BasicFileAttributes there = Files.readAttributes(target, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      if (there.isDirectory()) {
+        throw new IOException("it is a directory");
+      }
+      if (!Files.isWritable(target)) { // renaming over it would succeed
+        throw new AccessDeniedException(target.toString());
+      }
+    } catch (NoSuchFileException e) {
+      // it will be made
+    }
+    Files.delete(Files.createTempFile(folder, PREFIX, SUFFIX)); // no other question is answered right by every file system
   }
 
   static AtomicFile create(Path path) throws IOException {
@@ -53,7 +71,7 @@ final class AtomicFile implements AutoCloseable {
       return new AtomicFile(path, null, FileChannel.open(path, StandardOpenOption.WRITE, StandardOpenOption.APPEND));
     }
     Path target = followLinks(path);
-    Path temporary = folder(target).resolve(".sqlite-memory-vfs-" + UUID.randomUUID() + ".tmp");
+    Path temporary = folder(target).resolve(PREFIX + UUID.randomUUID() + SUFFIX);
     FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW);
     AtomicFile file = new AtomicFile(target, temporary, channel);
     if (Files.exists(target)) {
@@ -95,7 +113,7 @@ final class AtomicFile implements AutoCloseable {
       done = true;
       channel.close();
       if (temporary != null) {
-          Files.deleteIfExists(temporary);
+        Files.deleteIfExists(temporary);
       }
     }
   }
@@ -122,7 +140,7 @@ final class AtomicFile implements AutoCloseable {
   }
 
   /** What a chain of symbolic links ends at, there or not: the links stay. */
-  private static Path followLinks(Path path) throws IOException {
+  static Path followLinks(Path path) throws IOException {
     Path target = path.toAbsolutePath();
     for (int i = 0; i < 40 && Files.isSymbolicLink(target); i++) {
       target = target.resolveSibling(Files.readSymbolicLink(target));

@@ -12,6 +12,8 @@ final class CliException extends RuntimeException {
   static final int USAGE = 2;
   /** A file, a stream or a URL could not be read or written. */
   static final int IO = 3;
+  /** Something that was not foreseen: EX_SOFTWARE of sysexits.h. */
+  static final int FAULT = 70;
   /** The user stopped it: 128 + SIGINT, as a shell reports it. */
   static final int INTERRUPTED = 130;
   /** The reader of standard output went away: 128 + SIGPIPE, as a shell reports it. */

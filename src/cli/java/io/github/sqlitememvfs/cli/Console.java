@@ -7,6 +7,8 @@ import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.function.BooleanSupplier;
 import org.jline.terminal.impl.exec.ExecTerminalProvider;
 import org.jline.terminal.spi.SystemStream;
@@ -23,12 +25,22 @@ final class Console {
   private final BooleanSupplier outIsTerminal;
   private final BooleanSupplier errIsTerminal;
 
+  private final Path inFile;
+  private final Path outFile;
+
   Console(InputStream in, OutputStream out, OutputStream err, BooleanSupplier outIsTerminal, BooleanSupplier errIsTerminal) {
+    this(in, out, err, outIsTerminal, errIsTerminal, null, null);
+  }
+
+  private Console(InputStream in, OutputStream out, OutputStream err, BooleanSupplier outIsTerminal, BooleanSupplier errIsTerminal,
+      Path inFile, Path outFile) {
     this.in = in;
     this.out = new Sink("standard output", out);
     this.err = new PrintStream(err, true, StandardCharsets.UTF_8);
     this.outIsTerminal = outIsTerminal;
     this.errIsTerminal = errIsTerminal;
+    this.inFile = inFile;
+    this.outFile = outFile;
   }
 
   /** Those of the process. Asking for a terminal starts a short process, so it is done only when the answer matters. */
@@ -38,7 +50,14 @@ final class Console {
         new FileOutputStream(FileDescriptor.out),
         new FileOutputStream(FileDescriptor.err),
         () -> isTerminal(SystemStream.Output),
-        () -> isTerminal(SystemStream.Error));
+        () -> isTerminal(SystemStream.Error),
+        descriptor(0),
+        descriptor(1));
+  }
+
+  private static Path descriptor(int number) {
+    Path path = Path.of("/dev/fd/" + number);
+    return Files.exists(path) ? path : null;
   }
 
   private static boolean isTerminal(SystemStream stream) {
@@ -58,6 +77,16 @@ final class Console {
 
   PrintStream err() {
     return err;
+  }
+
+  /** What standard input was redirected from, as a link of the system to it; null if that cannot be told. */
+  Path inFile() {
+    return inFile;
+  }
+
+  /** What standard output was redirected to, in the same way. */
+  Path outFile() {
+    return outFile;
   }
 
   boolean outIsTerminal() {

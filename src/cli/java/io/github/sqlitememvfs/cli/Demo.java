@@ -58,8 +58,7 @@ final class Demo implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     out = new OutputStreamWriter(main.console().out(), StandardCharsets.UTF_8);
-    Path file = Failures.path(target);
-    AtomicFile.check(file);
+    Path file = file();
 
     try (MemoryVfs vfs = MemoryVfs.create()) {
       long rows;
@@ -92,6 +91,16 @@ final class Demo implements Callable<Integer> {
     out.write("\nAsk more: java -jar " + jar() + " -i " + target + " \"SELECT * FROM character LIMIT 5\"\n");
     out.flush();
     return CliException.OK;
+  }
+
+  private Path file() {
+    try {
+      Path file = FileNames.path(target);
+      AtomicFile.check(file);
+      return file;
+    } catch (IOException e) {
+      throw Failures.cannotWrite(target, e);
+    }
   }
 
   private static long fill(SqliteConnection connection) {
@@ -128,7 +137,7 @@ final class Demo implements Callable<Integer> {
   private void show(SqliteConnection connection, String sql) throws IOException {
     try (SqliteStatement rows = connection.query(sql)) {
       out.write("\n" + sql + ";\n\n");
-      Main.print(rows, new TableWriter(out, true));
+      SqlRunner.print(rows, new TableWriter(out, true));
     }
   }
 

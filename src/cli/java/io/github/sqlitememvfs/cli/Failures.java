@@ -2,13 +2,11 @@ package io.github.sqlitememvfs.cli;
 
 import java.io.IOException;
 import java.net.ConnectException;
-import java.nio.channels.UnresolvedAddressException;
+import java.net.UnknownHostException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
-import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.NotDirectoryException;
-import java.nio.file.Path;
 
 /** Says in words what the JDK's I/O exceptions say by their class. */
 final class Failures {
@@ -28,10 +26,8 @@ final class Failures {
     if (e instanceof FileSystemException && ((FileSystemException) e).getReason() != null) {
       return ((FileSystemException) e).getReason();
     }
-    for (Throwable t = e; t != null; t = t.getCause()) {
-      if (t instanceof UnresolvedAddressException) {
-        return "unknown host";
-      }
+    if (e instanceof UnknownHostException) {
+      return "unknown host " + oneLine(String.valueOf(e.getMessage()));
     }
     if (e.getMessage() != null && !e.getMessage().isEmpty()) {
       return oneLine(e.getMessage());
@@ -50,16 +46,5 @@ final class Failures {
 
   static CliException cannotWrite(String what, IOException e) {
     return new CliException(CliException.IO, "cannot write " + what + ": " + reason(e), e);
-  }
-
-  /** The path of that name, or what to do when the JVM's locale has no bytes for it. */
-  static Path path(String name) {
-    try {
-      return Path.of(name);
-    } catch (InvalidPathException e) {
-      throw new CliException(CliException.IO, "cannot use the file name " + oneLine(name) + ": " + e.getReason()
-          + " (file names are encoded as " + System.getProperty("sun.jnu.encoding")
-          + " here; LC_ALL=C.UTF-8 usually helps)", e);
-    }
   }
 }

@@ -67,14 +67,18 @@ final class Interruption {
     return file;
   }
 
-  /** From now on that connection is what has to be interrupted; null: nothing. */
-  synchronized void watch(SqliteConnection connection) {
-    running = connection;
+  /** From now on that connection is what has to be interrupted. */
+  synchronized void begin(SqliteConnection connection) {
     check();
+    running = connection;
   }
 
-  /** Between two statements there is nothing that SQLite could interrupt. */
-  synchronized void check() {
+  /** It runs no statement any more: while the next one is read, or typed, there is nothing to interrupt. */
+  synchronized void end() {
+    running = null;
+  }
+
+  private void check() {
     if (raised) {
       throw new CliException(CliException.INTERRUPTED, "interrupted");
     }

@@ -4,22 +4,14 @@ import io.github.sqlitememvfs.MemoryVfs;
 import io.github.sqlitememvfs.OpenOptions;
 import io.github.sqlitememvfs.SqliteConnection;
 import io.github.sqlitememvfs.SqliteException;
-import io.github.sqlitememvfs.SqliteStatement;
-import java.io.BufferedReader;
 import java.io.BufferedWriter;
-import java.io.File;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
-import java.io.Reader;
-import java.io.StringReader;
 import java.io.StringWriter;
 import java.io.Writer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
-import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,6 +46,7 @@ import picocli.CommandLine.Spec;
       "1:SQLite refused a statement or the database",
       "2:the command line is wrong",
       "3:a file, a stream or a URL could not be read or written",
+      "70:a fault of this program",
       "130:interrupted (Ctrl-C)",
       "141:the reader of standard output went away"
     },
@@ -69,6 +62,9 @@ final class Main implements Callable<Integer> {
 
   /** The name of the one database in the memory of this process. */
   private static final String DATABASE = "main";
+
+  /** A system property: true to see where an exception came from that nobody had foreseen. */
+  private static final String TRACE_PROPERTY = "io.github.sqlitememvfs.cli.trace";
 
   private static final int BUFFER = 1 << 16;
 
@@ -111,6 +107,13 @@ final class Main implements Callable<Integer> {
       description = "Size of a block of memory, a power of two from 512 to 64k. Without it the page size of the database.")
   private long blockSize;
 
+  @Option(names = {"-p", "--param"}, paramLabel = "NAME=VALUE",
+      description = "The value of a parameter of the SQL: id=7 for :id, @id or $id, 1=7 for the first ?. It is a "
+          + "text, of which a column "
+          + "of numbers makes a number, as CAST(:id AS INTEGER) does. May be given several times. A parameter without a "
+          + "value is an error.")
+  private List<String> parameters = new ArrayList<>();
+
   @Option(names = {"-q", "--quiet"}, description = "No progress on standard error. (There is none either if that is no terminal.)")
   private boolean quiet;
 
@@ -120,6 +123,7 @@ final class Main implements Callable<Integer> {
   @Spec
   private CommandSpec spec;
 
+  private ParameterValues values;
   private final Console console;
   private final Interruption interruption;
 
@@ -131,7 +135,13 @@ final class Main implements Callable<Integer> {
   public static void main(String[] args) {
     Interruption interruption = new Interruption();
     interruption.install();
-    int code = run(Console.ofProcess(), interruption, Arguments.exact(args));
+    Console console = Console.ofProcess();
+    int code;
+    try {
+      code = run(console, interruption, Arguments.exact(args));
+    } catch (CliException e) {
+      code = report(e, console, interruption);
+    }
     interruption.ended();
     System.exit(code);
   }
@@ -152,7 +162,7 @@ final class Main implements Callable<Integer> {
     });
     command.setExecutionExceptionHandler((e, c, result) -> report(e, console, interruption));
     try {
-      int code = command.execute(args);
+      int code = command.execute(Arguments.commentsAreSql(args, command.getCommandSpec()));
       console.out().write(help.toString().getBytes(StandardCharsets.UTF_8));
       return code;
     } catch (IOException | RuntimeException | Error e) {
@@ -162,7 +172,7 @@ final class Main implements Callable<Integer> {
 
   private static int report(Throwable e, Console console, Interruption interruption) {
     int code;
-    String message = e.getMessage();
+    String message = String.valueOf(e.getMessage());
     if (interruption.raised()) {
       return CliException.INTERRUPTED;
     } else if (e instanceof CliException) {
@@ -173,13 +183,16 @@ final class Main implements Callable<Integer> {
       code = CliException.IO;
     } else if (e instanceof OutOfMemoryError) {
       code = CliException.SQL;
-      message = "out of memory: " + message;
+      message = "out of memory: " + message + " (java -Xmx2g -jar gives more to long values and statements)";
     } else {
-      e.printStackTrace(console.err());
-      return CliException.SQL;
+      code = CliException.FAULT;
+      message = "this is a fault of the program, please report it: " + e;
+      if (Boolean.getBoolean(TRACE_PROPERTY)) {
+        e.printStackTrace(console.err());
+      }
     }
     if (code != CliException.BROKEN_PIPE) {
-      console.err().println(NAME + ": " + Failures.oneLine(String.valueOf(message)));
+      console.err().println(NAME + ": " + Failures.oneLine(message));
     }
     return code;
   }
@@ -202,9 +215,11 @@ final class Main implements Callable<Integer> {
       try (AtomicFile file = results == null || results.equals("-") ? null : create(results);
           Writer rows = rows(file);
           SqliteConnection connection = vfs.open(DATABASE, OpenOptions.defaults().readOnly(readOnly))) {
-        interruption.watch(connection);
-        runAll(connection, rows == null ? null : format().to(rows, !noHeader));
-        interruption.watch(null);
+        SqlRunner sql =
+            new SqlRunner(vfs, connection, values, rows == null ? null : format().to(rows, !noHeader), console,
+                interruption);
+        scripts.forEach(sql::runFile);
+        sql.runArguments(statements);
         if (output != null) {
           if (connection.inTransaction()) {
             throw new CliException(CliException.SQL, "a transaction is still open, COMMIT is missing: nothing was saved");
@@ -222,16 +237,17 @@ final class Main implements Callable<Integer> {
 
   // ---- options ------------------------------------------------------------------------------------
 
-  private void checkOptions() throws IOException {
+  private void checkOptions() {
     boolean hasSql = !scripts.isEmpty() || !statements.isEmpty();
     if (!hasSql && (input == null || output == null)) {
       throw usage("nothing to do: give SQL, or -f SCRIPT, or both -i and -o to copy");
     }
+    input = FileNames.input(input);
+    output = FileNames.output(output);
+    results = FileNames.output(results);
+    scripts.replaceAll(FileNames::input);
     if (scripts.stream().filter("-"::equals).count() + ("-".equals(input) ? 1 : 0) > 1) {
       throw usage("standard input can be read only once");
-    }
-    if (output != null && output.equals(results)) {
-      throw usage("-o and --results are the same");
     }
     if (readOnly && input == null) {
       throw usage("--read-only needs -i");
@@ -239,15 +255,69 @@ final class Main implements Callable<Integer> {
     if (blockSize != 0 && (blockSize < 512 || blockSize > 65536 || Long.bitCount(blockSize) != 1)) {
       throw usage("--block-size is not a power of two from 512 to 65536: " + blockSize);
     }
+    try {
+      values = new ParameterValues(parameters);
+    } catch (IllegalArgumentException e) {
+      throw usage(e.getMessage());
+    }
     if ("-".equals(output) && console.outIsTerminal()) {
       throw usage("standard output is a terminal: the database would be printed on it");
     }
-    if (output != null && !output.equals("-")) {
-      try {
-        AtomicFile.check(Failures.path(output));
-      } catch (IOException e) {
-        throw Failures.cannotWrite(output, e);
+    checkFiles();
+  }
+
+  /** A file that is written must not be another one of the command too, unless -o replaces the database that -i read. */
+  private void checkFiles() {
+    Path database = output == null ? null : writable(output);
+    Path rows = results == null ? output == null || !output.equals("-") ? console.outFile() : null : writable(results);
+    if (output != null && (output.equals("-") && output.equals(results) || same(database, rows))) {
+      throw usage(results == null ? "-o is the file that standard output goes to, where the rows would be lost"
+          : "-o and --results are the same");
+    }
+    if (input != null) {
+      Path in = input.equals("-") ? console.inFile() : readable(input);
+      if (rows != null && same(in, rows) && Files.isRegularFile(rows)) {
+        throw usage((results == null ? "standard output goes to" : "--results is")
+            + " the file that -i reads, which the rows would replace");
       }
+    }
+    for (String script : scripts) {
+      Path in = script.equals("-") ? console.inFile() : readable(script);
+      if (same(in, database) || same(in, rows) && Files.isRegularFile(rows)) {
+        throw usage((same(in, database) ? "-o" : results == null ? "standard output" : "--results")
+            + " is the script " + script
+            + " itself, which would be lost");
+      }
+    }
+  }
+
+  private static boolean same(Path a, Path b) {
+    return a != null && b != null && SameFiles.same(a, b);
+  }
+
+  /** The file of that name if it can be written; null for an URL. */
+  private Path writable(String name) {
+    if (name.equals("-")) {
+      return console.outFile();
+    }
+    try {
+      Path path = FileNames.path(name);
+      AtomicFile.check(path);
+      return path;
+    } catch (IOException e) {
+      throw Failures.cannotWrite(name, e);
+    }
+  }
+
+  /** The file of that name; null if it is none. */
+  private static Path readable(String name) {
+    if (FileNames.isHttp(name)) {
+      return null;
+    }
+    try {
+      return FileNames.path(name);
+    } catch (IOException e) {
+      throw Failures.cannotRead(name, e);
     }
   }
 
@@ -304,7 +374,7 @@ final class Main implements Callable<Integer> {
 
   private AtomicFile create(String name) {
     try {
-      return interruption.create(Failures.path(name));
+      return interruption.create(FileNames.path(name));
     } catch (IOException e) {
       throw Failures.cannotWrite(name, e);
     }
@@ -325,71 +395,6 @@ final class Main implements Callable<Integer> {
     }
     Sink sink = file == null ? console.out() : new Sink(results, Channels.newOutputStream(file.channel()));
     return new BufferedWriter(new OutputStreamWriter(sink, StandardCharsets.UTF_8), BUFFER);
-  }
-
-  // ---- SQL ----------------------------------------------------------------------------------------
-
-  private void runAll(SqliteConnection connection, RowWriter rows) {
-    for (String script : scripts) {
-      String name = script.equals("-") ? "standard input" : script;
-      try (InputStream in = script.equals("-") ? console.in() : Files.newInputStream(Failures.path(script));
-          Reader text = new BufferedReader(new InputStreamReader(in, StandardCharsets.UTF_8.newDecoder()), BUFFER)) {
-        run(connection, new SqlScript(name, text), rows);
-      } catch (CharacterCodingException e) {
-        throw new CliException(CliException.IO, "cannot read " + name + ": it is not UTF-8 text", e);
-      } catch (IOException e) {
-        throw Failures.cannotRead(name, e);
-      }
-    }
-    for (int i = 0; i < statements.size(); i++) {
-      String name = statements.size() == 1 ? "SQL argument" : "SQL argument " + (i + 1);
-      try {
-        run(connection, new SqlScript(name, new StringReader(statements.get(i))), rows);
-      } catch (IOException e) {
-        throw new AssertionError("a text in memory", e);
-      } catch (CliException e) {
-        if (e.getCause() instanceof SqliteException && new File(statements.get(i)).isFile()) {
-          throw new CliException(e.exitCode(), e.getMessage() + ": it is a file; -i reads a database, -f a script", e);
-        }
-        throw e;
-      }
-    }
-  }
-
-  private void run(SqliteConnection connection, SqlScript script, RowWriter rows) throws IOException {
-    for (String sql; (sql = script.next()) != null; ) {
-      interruption.check();
-      try (SqliteStatement statement = connection.prepare(sql)) {
-        print(statement, rows);
-      } catch (SqliteException e) {
-        throw new CliException(CliException.SQL, script.place(e.errorOffset()) + ": " + e.getMessage(), e);
-      } catch (IllegalArgumentException e) { // a NUL
-        throw new CliException(CliException.SQL, script.place(-1) + ": " + e.getMessage(), e);
-      }
-    }
-  }
-
-  /** Steps to the end; the rows, if there can be any, are printed one by one. */
-  static void print(SqliteStatement statement, RowWriter rows) throws IOException {
-    int columns = statement.getColumnCount();
-    if (columns == 0 || rows == null) {
-      while (statement.step()) {
-        // rows that nobody wants
-      }
-      return;
-    }
-    rows.begin(statement.getColumnNames());
-    try {
-      Object[] values = new Object[columns];
-      while (statement.step()) {
-        for (int i = 0; i < columns; i++) {
-          values[i] = statement.getObject(i);
-        }
-        rows.row(values);
-      }
-    } finally {
-      rows.end(); // an error in row 100 does not hide 99 rows
-    }
   }
 
   static final class Version implements IVersionProvider {

@@ -1,70 +1,42 @@
 package io.github.sqlitememvfs.cli;
 
+import java.io.EOFException;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
+import java.net.SocketTimeoutException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Locale;
 
 /** Where bytes come from: a file, standard input or a URL. Counts what is read. */
 final class Source extends FilterInputStream {
-  private static final Duration CONNECT_TIMEOUT = Duration.ofSeconds(30);
+  private static final int CONNECT_MILLIS = 30_000;
+  private static final int SILENCE_MILLIS = 120_000;
 
   private final long size;
+  private final boolean exact;
   private volatile long count; // written by the reading thread only
 
-  private Source(InputStream in, long size) {
+  /** size: bytes expected, or -1. exact: fewer are an error. */
+  Source(InputStream in, long size, boolean exact) {
     super(in);
     this.size = size;
+    this.exact = exact && size >= 0;
   }
 
   static Source open(String name, Console console) throws IOException {
     if (name.equals("-")) {
-      return new Source(console.in(), -1);
+      return new Source(console.in(), -1, false);
     }
-    String lower = name.toLowerCase(Locale.ROOT);
-    if (lower.startsWith("http://") || lower.startsWith("https://")) {
-      return openHttp(name);
+    if (FileNames.isHttp(name)) {
+      return new Http(CONNECT_MILLIS, SILENCE_MILLIS).open(name);
     }
-    Path path = lower.startsWith("file:") ? Path.of(uri(name)) : Failures.path(name);
+    Path path = FileNames.path(name);
     if (Files.isDirectory(path)) {
       throw new IOException("it is a directory");
     }
     // A pipe or a device has no size that means anything.
-    return new Source(Files.newInputStream(path), Files.isRegularFile(path) ? Files.size(path) : -1);
-  }
-
-  private static Source openHttp(String name) throws IOException {
-    HttpClient client = HttpClient.newBuilder()
-        .followRedirects(HttpClient.Redirect.NORMAL)
-        .connectTimeout(CONNECT_TIMEOUT)
-        .build();
-    try {
-      HttpResponse<InputStream> response =
-          client.send(HttpRequest.newBuilder(uri(name)).build(), HttpResponse.BodyHandlers.ofInputStream());
-      if (response.statusCode() != 200) {
-        response.body().close();
-        throw new IOException("HTTP status " + response.statusCode());
-      }
-      return new Source(response.body(), response.headers().firstValueAsLong("Content-Length").orElse(-1));
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IOException("interrupted", e);
-    }
-  }
-
-  private static URI uri(String name) throws IOException {
-    try {
-      return URI.create(name);
-    } catch (IllegalArgumentException e) {
-      throw new IOException("not a valid URL", e);
-    }
+    return new Source(Files.newInputStream(path), Files.isRegularFile(path) ? Files.size(path) : -1, false);
   }
 
   /** Bytes in all, or -1 if that is not known. */
@@ -79,18 +51,22 @@ final class Source extends FilterInputStream {
 
   @Override
   public int read() throws IOException {
-    int b = in.read();
-    if (b >= 0) {
-      count++;
-    }
-    return b;
+    byte[] one = new byte[1];
+    return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
   }
 
   @Override
   public int read(byte[] b, int off, int len) throws IOException {
-    int n = in.read(b, off, len);
+    int n;
+    try {
+      n = in.read(b, off, len);
+    } catch (SocketTimeoutException e) {
+      throw new IOException("nothing more came after " + count + " bytes", e);
+    }
     if (n > 0) {
       count += n;
+    } else if (n < 0 && exact && count < size) { // a connection that broke looks like an end to HttpURLConnection
+      throw new EOFException("it ends after " + count + " of " + size + " bytes");
     }
     return n;
   }

@@ -23,6 +23,7 @@ final class SqlScript {
   private int column = 1;
   private int startLine;
   private int startColumn;
+  private long number;
   private StringBuilder text;
 
   SqlScript(String name, Reader in) {
@@ -32,6 +33,7 @@ final class SqlScript {
 
   /** The next statement, without its semicolon if it is the last and has none; null at the end. */
   String next() throws IOException {
+    number++;
     text = new StringBuilder();
     State state = State.START;
     for (int c; (c = peek()) != END; ) {
@@ -92,8 +94,9 @@ final class SqlScript {
     return name + ", line " + l + (index >= 0 ? ", column " + c : "");
   }
 
-  String name() {
-    return name;
+  /** Which statement the last one is, from 1. */
+  long number() {
+    return number;
   }
 
   private static State after(State state, String word) {

@@ -108,18 +108,8 @@ abstract class TemplateSource {
     try {
       connection.execute(script);
     } catch (SqliteException e) {
-      throw new IllegalArgumentException(place(script, e) + e.getMessage() + ", in: " + start(e.sql()), e);
+      throw new IllegalArgumentException(e.getMessage() + ", in: " + start(e.sql()), e);
     }
-  }
-
-  /** The statement that failed is all that is known; its line is clear if the script has it once only. */
-  private static String place(String script, SqliteException e) {
-    int statement = script.indexOf(e.sql());
-    if (script.indexOf(e.sql(), statement + 1) >= 0) {
-      return "";
-    }
-    long newlines = script.substring(0, statement + Math.max(e.errorOffset(), 0)).chars().filter(c -> c == '\n').count();
-    return "line " + (newlines + 1) + ": ";
   }
 
   private static String start(String sql) {

@@ -308,11 +308,12 @@ class CliTest {
   void anErrorSaysWhere() throws IOException {
     Path script = file("s.sql", "-- ü\nSELECT 1;\n\n  SELECT '😀',\n     nope;");
     Run run = run("-f", script.toString());
-    run.fails(1, script + ", line 5, column 6: no such column: nope (SQLITE_ERROR, 1)");
+    run.fails(1, script + ", line 5, column 6: no such column: nope (SQLITE_ERROR, 1); statement 2 is SELECT '😀',      nope;");
     assertEquals("1\n1\n", run.out());
     run("SELECT 1", "SELECT '😀', nope").fails(1, "SQL argument 2, line 1, column 13: no such column: nope (SQLITE_ERROR, 1)");
     run("CREATE TABLE t(a UNIQUE); INSERT INTO t VALUES (1), (1)")
-        .fails(1, "SQL argument, line 1: UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)");
+        .fails(1, "SQL argument, line 1: UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067); "
+            + "statement 2 is INSERT INTO t VALUES (1), (1)");
   }
 
   @Test
@@ -414,7 +415,7 @@ class CliTest {
     } finally {
       server.stop(0);
     }
-    run("-i", "http://[", "SELECT 1").fails(3, "cannot read http://[: not a valid URL");
+    run("-i", "http://[", "SELECT 1").fails(3, "cannot read http://[: not a valid URL: [ is no host with a port");
   }
 
   // ---- errors ------------------------------------------------------------------------------------------

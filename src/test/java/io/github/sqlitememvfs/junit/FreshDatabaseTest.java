@@ -517,8 +517,8 @@ class FreshDatabaseTest {
   @Test
   void anErrorInTheScriptIsToldWithItsPlace() {
     Throwable failure = TestRun.of(BrokenScript.class).failure("test(SqliteConnection)");
-    assertEquals("FreshDatabase[script /fresh/broken.sql] cannot be made: line 6: no such column: prize (SQLITE_ERROR, 1),"
-        + " in: INSERT INTO item(name)\n  SELECT prize FROM item;", failure.getMessage());
+    assertEquals("FreshDatabase[script /fresh/broken.sql] cannot be made: no such column: prize [statement 3 of the script,"
+        + " line 6, column 10: INSERT INTO item(name) SELECT prize FROM item;] (SQLITE_ERROR, 1), in: INSERT INTO item(name)\n  SELECT prize FROM item;", failure.getMessage());
     assertTrue(failure.getCause().getCause() instanceof SqliteException);
   }
 
