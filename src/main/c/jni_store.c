@@ -256,6 +256,18 @@ static jint publish(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlong l
     return (jint)rc;
 }
 
+/* A waiter, or minus the result. */
+static jlong loadWaiter(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlong load, jlong usec) {
+    (void)c;
+    mv_text text;
+    mv_text_get(env, name, &text);
+    mv_waiter *waiter = NULL;
+    mv_result rc =
+        text.bytes ? mv_load_waiter(STORE(store), text.bytes, (size_t)text.n, LOAD(load), usec, &waiter) : MV_NOMEM;
+    mv_text_free(&text);
+    return rc ? -(jlong)rc : MV_HANDLE(waiter);
+}
+
 static void loadDrop(JNIEnv *env, jclass c, jlong load) {
     (void)env, (void)c;
     mv_load_drop(LOAD(load));
@@ -291,6 +303,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(loadFinish, "(J)I"),
     MV_NATIVE(loadMessage, "(J)[B"),
     MV_NATIVE(publish, "(J[BJJ)I"),
+    MV_NATIVE(loadWaiter, "(J[BJJ)J"),
     MV_NATIVE(loadDrop, "(J)V"),
 };
 

@@ -9,8 +9,6 @@
 #include "sync.h"
 #include "table.h"
 
-typedef struct mv_waiter mv_waiter; /* writer.c */
-
 struct mv_version {
     mv_database *db;          /* fixed at publication, as all but the last group */
     uint64_t number;

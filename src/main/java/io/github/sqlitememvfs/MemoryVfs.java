@@ -349,6 +349,9 @@ public final class MemoryVfs implements AutoCloseable {
    * <p>A database in WAL mode becomes one in rollback mode; every other byte stays. An empty stream makes an empty
    * database.
    *
+   * <p>Then it waits, parked, for a transaction that is writing the database. {@link Thread#interrupt} ends that with {@code SQLITE_INTERRUPT} (9); reading
+   * is interrupted or not as the stream has it.
+   *
    * <p>The stream is read to its end and stays open. Whatever goes wrong, the old content stays. The stream of a file
    * is read like any other; its channel would save a copy through the Java heap.
    *

@@ -5,7 +5,8 @@ package io.github.sqlitememvfs;
  *
  * <p>The message is SQLite's, followed by the symbolic name and number of the extended code, for example
  * {@code UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The SQL is not part of it, since it may
- * hold data that should not be in a log; {@link #sql} has it.
+ * hold data that should not be in a log; {@link #sql} has it. (Where another statement of the connection is in the way, as of
+ * a {@code DROP TABLE}, the message shows the first 100 characters of that one.)
  *
  * <p>The subclasses are for what programs branch on: {@link SqliteBusyException}, {@link SqliteConstraintException},
  * {@link SqliteFullException}, {@link SqliteCorruptException}. Memory that the system refuses is a plain
