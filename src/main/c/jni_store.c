@@ -107,13 +107,27 @@ static void storeStats(JNIEnv *env, jclass c, jlong store, jlongArray out) {
     set_stats(env, out, &stats);
 }
 
-static jint databaseStats(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlongArray out) {
+/* Bytes of the newest version, or minus the result. */
+static jlong databaseSize(JNIEnv *env, jclass c, jlong store, jbyteArray name) {
+    (void)c;
+    mv_database *db;
+    mv_result rc = open_database(env, store, name, &db);
+    if (rc) return -(jlong)rc;
+    mv_version *v = mv_database_pin(db);
+    jlong size = mv_version_size(v);
+    mv_version_release(v);
+    mv_database_release(db);
+    return size;
+}
+
+static jint databaseStats(JNIEnv *env, jclass c, jlong store, jbyteArray name, jboolean exact, jlongArray out) {
     (void)c;
     mv_database *db;
     mv_result rc = open_database(env, store, name, &db);
     if (rc) return (jint)rc;
     mv_stats stats;
-    mv_database_stats(db, &stats); /* before the pin, which it would count */
+    if (exact) mv_database_stats(db, &stats);
+    else mv_database_stats_as_they_are(db, &stats); /* before the pin, which it would count */
     set_stats(env, out, &stats);
     mv_version *v = mv_database_pin(db);
     mv_set_long(env, out, 8, mv_version_size(v));
@@ -287,7 +301,8 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(names, "(J)[B"),
     MV_NATIVE_AS(fork, fork_version, "(JJ[B)I"),
     MV_NATIVE(storeStats, "(J[J)V"),
-    MV_NATIVE(databaseStats, "(J[B[J)I"),
+    MV_NATIVE(databaseSize, "(J[B)J"),
+    MV_NATIVE(databaseStats, "(J[BZ[J)I"),
     MV_NATIVE(pin, "(J[B[I)J"),
     MV_NATIVE(versionRelease, "(J)V"),
     MV_NATIVE(versionSize, "(J)J"),

@@ -27,7 +27,7 @@
  *    dead list.
  *
  * Locks, in the order in which they may be taken: store mutex (names), database mutex (versions, the writer's
- * slot), arena mutex (free objects). None is held while blocks are copied or read; a list of objects is freed under the
+ * slot), arena mutex (free objects) or the mutex of the list of databases whose leases keep old versions. None is held while blocks are copied or read; a list of objects is freed under the
  * arena's alone, a hundred or so at a time. Readers of a pinned version take none, and with a lease (below) they pin and release without one, too,
  * while nothing is committed.
  *
@@ -112,8 +112,13 @@ uint64_t mv_store_check(mv_store *store);
 void mv_database_hold(mv_database *db);
 void mv_database_release(mv_database *db);
 
+/* Takes back what leases of all databases keep because rows were held when their version became old, and are no more. Whether there were any. Takes
+ * time by how many databases have such leases, not by how many there are. */
+bool mv_store_collect(mv_store *store);
 /* Of what was born in this database and is still kept; blocks shared from a fork's origin count there. */
 void mv_database_stats(mv_database *db, mv_stats *out);
+/* The same without mv_store_collect: what that would take back is counted. For many databases, one after the other. */
+void mv_database_stats_as_they_are(mv_database *db, mv_stats *out);
 
 /* Pins the newest version. Never fails. Given back by mv_version_release. */
 mv_version *mv_database_pin(mv_database *db);

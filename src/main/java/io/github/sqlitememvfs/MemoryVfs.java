@@ -645,7 +645,17 @@ public final class MemoryVfs implements AutoCloseable {
    * @throws IllegalStateException if this is closed
    */
   public long size(String database) {
-    return stats(database).size();
+    byte[] utf8 = utf8(database);
+    long store = acquire();
+    try {
+      long size = Native.databaseSize(store, utf8);
+      if (size < 0) {
+        throw handle.error(store, (int) -size, database);
+      }
+      return size;
+    } finally {
+      release();
+    }
   }
 
   /**
@@ -659,8 +669,10 @@ public final class MemoryVfs implements AutoCloseable {
     try {
       Map<String, DatabaseStats> perDatabase = new LinkedHashMap<>();
       long[] values = new long[Native.DATABASE_STATS];
+      boolean exact = true; // for all of them: else it would take time by the square of their number
       for (String database : handle.databases(store)) {
-        int result = Native.databaseStats(store, utf8(database), values);
+        int result = Native.databaseStats(store, utf8(database), exact, values);
+        exact = false;
         if (result == Native.MV_OK) {
           perDatabase.put(database, new DatabaseStats(values));
         } else if (result != Native.MV_NOTFOUND) { // which is one that was deleted meanwhile
@@ -688,7 +700,7 @@ public final class MemoryVfs implements AutoCloseable {
     long store = acquire();
     try {
       long[] values = new long[Native.DATABASE_STATS];
-      int result = Native.databaseStats(store, utf8, values);
+      int result = Native.databaseStats(store, utf8, true, values);
       if (result != Native.MV_OK) {
         throw handle.error(store, result, database);
       }

@@ -123,8 +123,14 @@ final class Native {
   /** out: bytes, reserved, limit, blocks, versions, pins, forks, databases. */
   static native void storeStats(long store, long[] out);
 
-  /** out: the same, then size, version and block size. */
-  static native int databaseStats(long store, byte[] database, long[] out);
+  /** Bytes of the newest version; negative: minus a result. */
+  static native long databaseSize(long store, byte[] database);
+
+  /**
+   * out: the same, then size, version and block size. exact: without what leases keep for nobody; else that may be counted, if it was not taken back by a
+   * call just before.
+   */
+  static native int databaseStats(long store, byte[] database, boolean exact, long[] out);
 
   // ---- version: mv_version_*; by any number of threads at once ----
 
