@@ -56,6 +56,27 @@ int mv_engine_end(sqlite3_stmt *stmt, int (*end)(sqlite3_stmt *));
  * begins no read transaction. */
 int mv_engine_prepare(sqlite3 *db, const char *sql, int n, sqlite3_stmt **stmt, const char **tail);
 
+/*
+ * Waiting for another writer outside of SQLite. A virtual thread of a JVM must not sleep in C: it would keep its carrier thread from all others, perhaps from
+ * the writer that it waits for. So around a step that may be run once more, since the statement has not begun to do anything, whoever can sleep in its own way says
+ * so. If a file is refused the writer's slot in it, the VFS leaves a waiter (store.h) here, SQLite's busy handler is not called, and the
+ * step ends with SQLITE_BUSY, of which mv_engine_leave makes MV_ENGINE_WAIT. When it is the waiter's turn the statement is stepped again: SQLite goes on at the
+ * very instruction that was refused, with the locks that it has on other databases. The busy timeout counts from the first refusal.
+ */
+#define MV_ENGINE_WAIT (-6) /* beside SQLite's codes */
+struct mv_waiter;
+
+typedef enum mv_outside { MV_SLEEP_HERE, MV_WAIT_OUTSIDE, MV_WAIT_OUTSIDE_AGAIN /* after MV_ENGINE_WAIT */ } mv_outside;
+void mv_engine_wait_outside(sqlite3 *db, mv_outside how);
+/* For the VFS: whether the slot's refusal ends the step. Then *until is when the busy timeout is over, by mv_now_usec. */
+bool mv_engine_waits_outside(sqlite3 *db, int64_t *until);
+/* For the VFS, if so: takes the waiter over. */
+void mv_engine_leave_to_wait(sqlite3 *db, struct mv_waiter *waiter);
+/* Whether there is one: the step has ended to wait, and mv_engine_leave will say so. */
+bool mv_engine_has_waiter(const sqlite3 *db);
+/* After MV_ENGINE_WAIT: the waiter, which is the caller's from now on. */
+struct mv_waiter *mv_engine_take_waiter(sqlite3 *db);
+
 /* How large the page cache of that file is: 4 MB, or narrow, when what is in it is soon stale: 200 KB, beyond which a transaction keeps up to 2 MB of
  * changed pages before it hands some to the VFS. SQLite counts those in pages, whose size may change, and forgets the rest when it reads the schema: so
  * narrow is said for each transaction. */
@@ -110,7 +131,8 @@ int mv_engine_enter(sqlite3 *db, mv_limits *limits);
  * force for what is tried next, and until mv_engine_tried, which takes what came of it. */
 bool mv_engine_again(sqlite3 *db, mv_limits *limits);
 void mv_engine_tried(sqlite3 *db, mv_limits *limits, int rc);
-/* rc: what came of it. Returns that, or SQLITE_ERROR if it is an error because of the stack; the connection then has a message that says so. */
+/* rc: what came of it. Returns that, or SQLITE_ERROR if it is an error because of the stack; the connection then has a message that says so. Or
+ * MV_ENGINE_WAIT, as above. */
 int mv_engine_leave(sqlite3 *db, const mv_limits *limits, int rc);
 
 /*

@@ -1,6 +1,7 @@
 /* Natives for connections. See jni_util.h. */
 #include "engine.h"
 #include "jni_util.h"
+#include "rows.h"
 #include "vfs.h"
 
 #include "sqlite3.h"
@@ -45,6 +46,16 @@ static void interrupt(JNIEnv *env, jclass c, jlong db) {
 static jint busyTimeout(JNIEnv *env, jclass c, jlong db, jint millis) {
     (void)env, (void)c;
     return sqlite3_busy_timeout(DB(db), millis);
+}
+
+static jint getBusyTimeout(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    return mv_engine_busy_timeout(DB(db));
+}
+
+static jlong takeWaiter(JNIEnv *env, jclass c, jlong db) {
+    (void)env, (void)c;
+    return MV_HANDLE(mv_engine_take_waiter(DB(db)));
 }
 
 static void harden(JNIEnv *env, jclass c, jlong db) {
@@ -161,50 +172,59 @@ static const char *end_of_statement(char *sql, char *end) {
     return end;
 }
 
-static int run_to_end(sqlite3_stmt *stmt) {
-    int rc;
-    do rc = sqlite3_step(stmt);
-    while (rc == SQLITE_ROW);
-    int final = sqlite3_finalize(stmt); /* the same error, if there was one */
-    return final ? final : rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-/* Runs a statement of a script, and adds to *changed how many rows it changed. */
-static int run_one(sqlite3 *db, sqlite3_stmt *stmt, bool in_body, jlong *changed) {
+/* Runs a statement of a script to its end, and adds to *changed how many rows it changed. MV_ENGINE_WAIT, or it is finalized. */
+static int run_one(sqlite3 *db, sqlite3_stmt *stmt, bool in_body, bool waited, jlong *changed) {
     if (in_body && sqlite3_get_autocommit(db)) return sqlite3_finalize(stmt), BODY_ENDED;
     if (sqlite3_bind_parameter_count(stmt)) return sqlite3_finalize(stmt), PARAMETERS;
     sqlite3_int64 before = sqlite3_total_changes64(db);
-    int rc = run_to_end(stmt);
+    int rc = mv_rows_first_step(stmt, waited);
+    if (rc == SQLITE_BUSY && mv_engine_has_waiter(db)) return rc;
+    while (rc == SQLITE_ROW) rc = sqlite3_step(stmt);
+    int final = sqlite3_finalize(stmt); /* the same error, if there was one */
     if (sqlite3_total_changes64(db) != before) *changed += sqlite3_changes64(db); /* else it tells of an earlier statement */
-    return rc;
+    return final ? final : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* Native.execute: its state, which begins with zeros */
+enum { SCRIPT_CHANGED, SCRIPT_WAITING, SCRIPT_LEFT, SCRIPT_STATE };
+
+/* out: where the statement stands that has failed or waits, start and end. */
 static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in_body, jlong timer, jlong usec,
-                    jintArray out, jlongArray changed) {
+                    jintArray out, jlongArray state) {
     (void)c;
     mv_text text;
-    jlong rows = 0;
     mv_text_get(env, sql, &text);
     if (!text.bytes) return SQLITE_NOMEM;
-    char *end = text.bytes + text.n, *start = start_of_statement(text.bytes, end);
-    const char *tail = start;
-    jint number = 1;
+    jlong s[SCRIPT_STATE];
+    jint place[3];
+    (*env)->GetLongArrayRegion(env, state, 0, SCRIPT_STATE, s);
+    (*env)->GetIntArrayRegion(env, out, 0, 3, place);
+    sqlite3_stmt *stmt = MV_POINTER(sqlite3_stmt, s[SCRIPT_WAITING]);
+    bool waited = stmt != NULL;
+    char *end = text.bytes + text.n, *start = waited ? text.bytes + place[0] : start_of_statement(text.bytes, end);
+    const char *tail = waited ? text.bytes + place[1] : start;
+    jint number = waited ? place[2] : 1;
     mv_limits limits;
     int rc = mv_engine_enter(DB(db), &limits);
     for (; rc == SQLITE_OK && start < end; number += rc == SQLITE_OK) {
-        sqlite3_stmt *stmt;
-        if (timer) mv_engine_start_timer(TIMER(timer), usec);
-        rc = compile(DB(db), &limits, start, end, &stmt, &tail);
+        if (timer) mv_engine_start_timer(TIMER(timer), waited ? s[SCRIPT_LEFT] : usec);
+        if (!waited) rc = compile(DB(db), &limits, start, end, &stmt, &tail);
         if (rc != SQLITE_OK) tail = end_of_statement(start, end);
-        else if (stmt) rc = run_one(DB(db), stmt, in_body, &rows);
+        else if (stmt) rc = run_one(DB(db), stmt, in_body, waited, &s[SCRIPT_CHANGED]);
+        waited = false;
         if (rc == SQLITE_OK) start = start_of_statement(text.bytes + (tail - text.bytes), end);
     }
+    if (waited) sqlite3_finalize(stmt); /* nothing could be run */
     rc = mv_engine_leave(DB(db), &limits, rc);
     if (rc != SQLITE_OK) {
-        jint place[] = { (jint)(start - text.bytes), (jint)(tail - text.bytes), number };
+        place[0] = (jint)(start - text.bytes);
+        place[1] = (jint)(tail - text.bytes);
+        place[2] = number;
         (*env)->SetIntArrayRegion(env, out, 0, 3, place);
     }
-    mv_set_long(env, changed, 0, rows);
+    s[SCRIPT_WAITING] = rc == MV_ENGINE_WAIT ? MV_HANDLE(stmt) : 0;
+    s[SCRIPT_LEFT] = rc == MV_ENGINE_WAIT && timer ? mv_engine_time_left(TIMER(timer)) : 0;
+    (*env)->SetLongArrayRegion(env, state, 0, SCRIPT_STATE, s);
     mv_text_free(&text);
     return rc;
 }
@@ -256,6 +276,8 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(closeConnection, "(J)I"),
     MV_NATIVE(interrupt, "(J)V"),
     MV_NATIVE(busyTimeout, "(JI)I"),
+    MV_NATIVE(getBusyTimeout, "(J)I"),
+    MV_NATIVE(takeWaiter, "(J)J"),
     MV_NATIVE(harden, "(J)V"),
     MV_NATIVE(refuseDoubleQuotedStrings, "(J)V"),
     MV_NATIVE(limit, "(JII)V"),

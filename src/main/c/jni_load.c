@@ -1,7 +1,7 @@
 /*
  * The library's life in the JVM. All natives are registered when it is loaded, so that none is looked up by name and
- * none need be exported, and a library that does not fit the classes fails at once. Nothing is kept of Java: no
- * class, no method, no field. So there is nothing to undo in a JNI_OnUnload, and there is none.
+ * none need be exported, and a library that does not fit the classes fails at once. Of Java only the JVM's own
+ * LockSupport is kept (jni_wait.c), which is never unloaded. So there is nothing to undo in a JNI_OnUnload, and there is none.
  */
 #include "jni_util.h"
 
@@ -32,7 +32,7 @@ static const JNINativeMethod methods[] = {
 static const mv_natives library_natives = { methods, sizeof methods / sizeof *methods };
 
 static bool register_all(JNIEnv *env, jclass native) {
-    const mv_natives *all[] = { &library_natives, &mv_store_natives, &mv_connection_natives, &mv_statement_natives };
+    const mv_natives *all[] = { &library_natives, &mv_store_natives, &mv_connection_natives, &mv_statement_natives, &mv_wait_natives };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         if ((*env)->RegisterNatives(env, native, all[i]->methods, all[i]->count)) return false;
     }
@@ -48,7 +48,7 @@ JNIEXPORT jint JNICALL JNI_OnLoad(JavaVM *vm, void *reserved) {
     mv_extension_no_default();
     jclass native = (*env)->FindClass(env, "io/github/sqlitememvfs/Native");
     if (!native) return JNI_ERR; /* with its exception */
-    bool registered = register_all(env, native);
+    bool registered = register_all(env, native) && mv_wait_init(env, vm);
     (*env)->DeleteLocalRef(env, native);
     return registered ? JNI_VERSION_1_6 : JNI_ERR;
 }

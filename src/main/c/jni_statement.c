@@ -16,6 +16,7 @@
 #define FETCH_PENDING 2
 #define FETCH_IN_BODY 4
 #define FETCH_AHEAD 8
+#define FETCH_WAITED 16
 #define FETCH_HELD 0x10000 /* in its result, beside the code, as the next */
 #define FETCH_NO_ROOM 0x20000
 
@@ -64,7 +65,8 @@ static jlong run_to_end(sqlite3_stmt *stmt, mv_fetch *f) {
 static jlong fetch(JNIEnv *env, jclass c, jlong stmt, jint how, jbyteArray parameters, jint size, jint most, jbyteArray rows) {
     (void)c;
     char space[4096];
-    mv_fetch f = {.start = how & FETCH_START, .in_body = how & FETCH_IN_BODY, .ahead = how & FETCH_AHEAD, .pending = how & FETCH_PENDING, .most = most};
+    mv_fetch f = {.start = how & FETCH_START, .in_body = how & FETCH_IN_BODY, .ahead = how & FETCH_AHEAD, .pending = how & FETCH_PENDING,
+        .waited = how & FETCH_WAITED, .most = most};
     if (parameters) {
         char *copy = copy_parameters(env, parameters, &size, space, sizeof space);
         if (!copy) return result_of(SQLITE_NOMEM, 0, 0);
@@ -76,14 +78,26 @@ static jlong fetch(JNIEnv *env, jclass c, jlong stmt, jint how, jbyteArray param
     return result;
 }
 
-static jint batch(JNIEnv *env, jclass c, jlong stmt, jboolean in_body, jobjectArray parameters, jintArray sizes, jlong timer, jlong usec, jlongArray out) {
+static jint interruptWaiting(JNIEnv *env, jclass c, jlong stmt) {
+    (void)env, (void)c;
+    return mv_rows_interrupt(STMT(stmt));
+}
+
+/* Native.batch: its state, which begins with zeros */
+enum { BATCH_DONE, BATCH_CHANGED, BATCH_ARRAY, BATCH_AT, BATCH_WAITED, BATCH_LEFT, BATCH_STATE };
+
+static jint batch(JNIEnv *env, jclass c, jlong stmt, jboolean in_body, jobjectArray parameters, jintArray sizes, jlong timer, jlong usec,
+                  jlongArray state) {
     (void)c;
-    mv_batch b = {.in_body = in_body, .timer = MV_POINTER(mv_timer, timer), .usec = usec};
+    jlong s[BATCH_STATE];
+    (*env)->GetLongArrayRegion(env, state, 0, BATCH_STATE, s);
+    mv_batch b = {.in_body = in_body, .timer = MV_POINTER(mv_timer, timer), .usec = usec, .at = (size_t)s[BATCH_AT], .waited = s[BATCH_WAITED] != 0,
+        .left = s[BATCH_LEFT], .done = s[BATCH_DONE], .changed = s[BATCH_CHANGED]};
     int rc = SQLITE_OK;
-    jint count = (*env)->GetArrayLength(env, sizes);
+    jint count = (*env)->GetArrayLength(env, sizes), i = (jint)s[BATCH_ARRAY];
     if (count > (*env)->GetArrayLength(env, parameters)) return SQLITE_MISUSE; /* threads that share a statement may have mixed them up */
     char space[MV_ROWS_MEMORY];
-    for (jint i = 0; rc == SQLITE_OK && i < count; i++) {
+    for (; i < count; i++) {
         jint n;
         (*env)->GetIntArrayRegion(env, sizes, i, 1, &n);
         jbyteArray array = (*env)->GetObjectArrayElement(env, parameters, i);
@@ -92,9 +106,11 @@ static jint batch(JNIEnv *env, jclass c, jlong stmt, jboolean in_body, jobjectAr
         (*env)->DeleteLocalRef(env, array);
         rc = copy ? mv_rows_batch(STMT(stmt), copy, (size_t)n, &b) : SQLITE_NOMEM;
         if (copy != space) sqlite3_free(copy);
+        if (rc != SQLITE_OK) break;
+        b.at = 0;
     }
-    jlong results[] = { b.done, b.changed };
-    (*env)->SetLongArrayRegion(env, out, 0, 2, results);
+    const jlong results[] = {b.done, b.changed, i, (jlong)b.at, b.waited, b.left};
+    (*env)->SetLongArrayRegion(env, state, 0, BATCH_STATE, results);
     return rc;
 }
 
@@ -269,6 +285,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(finalizeStatement, "(J)I"),
     MV_NATIVE(reset, "(J)I"),
     MV_NATIVE(fetch, "(JI[BII[B)J"),
+    MV_NATIVE(interruptWaiting, "(J)I"),
     MV_NATIVE(batch, "(JZ[[B[IJJ[J)I"),
     MV_NATIVE(bindText, "(JI[B)I"),
     MV_NATIVE(bindBlob, "(JI[BII)I"),

@@ -107,13 +107,27 @@ static void storeStats(JNIEnv *env, jclass c, jlong store, jlongArray out) {
     set_stats(env, out, &stats);
 }
 
-static jint databaseStats(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlongArray out) {
+/* Bytes of the newest version, or minus the result. */
+static jlong databaseSize(JNIEnv *env, jclass c, jlong store, jbyteArray name) {
+    (void)c;
+    mv_database *db;
+    mv_result rc = open_database(env, store, name, &db);
+    if (rc) return -(jlong)rc;
+    mv_version *v = mv_database_pin(db);
+    jlong size = mv_version_size(v);
+    mv_version_release(v);
+    mv_database_release(db);
+    return size;
+}
+
+static jint databaseStats(JNIEnv *env, jclass c, jlong store, jbyteArray name, jboolean exact, jlongArray out) {
     (void)c;
     mv_database *db;
     mv_result rc = open_database(env, store, name, &db);
     if (rc) return (jint)rc;
     mv_stats stats;
-    mv_database_stats(db, &stats); /* before the pin, which it would count */
+    if (exact) mv_database_stats(db, &stats);
+    else mv_database_stats_as_they_are(db, &stats); /* before the pin, which it would count */
     set_stats(env, out, &stats);
     mv_version *v = mv_database_pin(db);
     mv_set_long(env, out, 8, mv_version_size(v));
@@ -265,6 +279,18 @@ static jint publish(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlong l
     return (jint)rc;
 }
 
+/* A waiter, or minus the result. */
+static jlong loadWaiter(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlong load, jlong usec) {
+    (void)c;
+    mv_text text;
+    mv_text_get(env, name, &text);
+    mv_waiter *waiter = NULL;
+    mv_result rc =
+        text.bytes ? mv_load_waiter(STORE(store), text.bytes, (size_t)text.n, LOAD(load), usec, &waiter) : MV_NOMEM;
+    mv_text_free(&text);
+    return rc ? -(jlong)rc : MV_HANDLE(waiter);
+}
+
 static void loadDrop(JNIEnv *env, jclass c, jlong load) {
     (void)env, (void)c;
     mv_load_drop(LOAD(load));
@@ -284,7 +310,8 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(names, "(J)[B"),
     MV_NATIVE_AS(fork, fork_version, "(JJ[B)I"),
     MV_NATIVE(storeStats, "(J[J)V"),
-    MV_NATIVE(databaseStats, "(J[B[J)I"),
+    MV_NATIVE(databaseSize, "(J[B)J"),
+    MV_NATIVE(databaseStats, "(J[BZ[J)I"),
     MV_NATIVE(pin, "(J[B[I)J"),
     MV_NATIVE(versionRelease, "(J)V"),
     MV_NATIVE(versionSize, "(J)J"),
@@ -300,6 +327,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(loadFinish, "(J)I"),
     MV_NATIVE(loadMessage, "(J)[B"),
     MV_NATIVE(publish, "(J[BJJ)I"),
+    MV_NATIVE(loadWaiter, "(J[BJJ)J"),
     MV_NATIVE(loadDrop, "(J)V"),
 };
 

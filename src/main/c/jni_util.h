@@ -24,7 +24,10 @@ typedef struct mv_natives {
     jint count;
 } mv_natives;
 
-extern const mv_natives mv_store_natives, mv_connection_natives, mv_statement_natives;
+extern const mv_natives mv_store_natives, mv_connection_natives, mv_statement_natives, mv_wait_natives;
+
+/* For jni_wait.c, when the library is loaded. False: with an exception. */
+bool mv_wait_init(JNIEnv *env, JavaVM *vm);
 
 #define MV_NATIVE_AS(name, function, signature) { (char *)#name, (char *)(signature), (void *)(function) }
 #define MV_NATIVE(name, signature) MV_NATIVE_AS(name, name, signature)

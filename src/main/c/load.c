@@ -24,6 +24,8 @@ struct mv_load {
     const void *first;        /* within the mv_load_write of the first bytes: these; else NULL */
     size_t first_n;
     mv_result failed;         /* nothing more is taken */
+    uint64_t ticket;          /* place in the queue of writers, 0 for none */
+    mv_database *waited;      /* that queue's, if mv_load_waiter was called: a handle, whose slot may be promised */
     char message[400];
 };
 
@@ -47,9 +49,18 @@ mv_result mv_load_begin(mv_store *store, const char *name, size_t len, mv_load *
     return MV_OK;
 }
 
+/* The slot of a database that was waited for is not needed any more: its name may have gone to another one meanwhile. */
+static void stop_waiting(mv_load *load) {
+    if (!load->waited) return;
+    mv_write_unlock(load->waited, load);
+    mv_database_release(load->waited);
+    load->waited = NULL;
+}
+
 void mv_load_drop(mv_load *load) {
     if (!load) return;
     mv_store *store = load->store;
+    stop_waiting(load);
     mv_edit_drop(&load->edit);
     sqlite3_free(load->version);
     sqlite3_free(load);
@@ -226,15 +237,26 @@ const char *mv_load_message(const mv_load *load) {
 #define LONGEST_WAIT 100000 /* microseconds: as long as SQLite's busy handler sleeps; a promise that is not kept wakes nobody */
 
 /* Takes the writer's slot, waiting for it until then. */
-static mv_result take_slot(mv_database *db, const void *owner, int64_t until) {
-    uint64_t ticket = 0;
+static mv_result take_slot(mv_database *db, mv_load *load, int64_t until) {
     for (;;) {
-        mv_result rc = mv_write_lock(db, owner);
+        mv_result rc = mv_write_lock(db, load);
         int64_t left = until - mv_now_usec();
         if (rc != MV_BUSY || left <= 0) return rc;
-        if (!ticket) ticket = mv_write_ticket(db);
-        mv_write_wait(db, owner, ticket, left < LONGEST_WAIT ? left : LONGEST_WAIT);
+        if (!load->ticket) load->ticket = mv_write_ticket(db);
+        mv_write_wait(db, load, load->ticket, left < LONGEST_WAIT ? left : LONGEST_WAIT);
     }
+}
+
+mv_result mv_load_waiter(mv_store *store, const char *name, size_t len, mv_load *load, int64_t usec, mv_waiter **out) {
+    mv_database *db;
+    mv_result rc = mv_store_open(store, name, len, false, &db);
+    if (rc) return rc;
+    if (load->waited != db) load->ticket = 0;
+    stop_waiting(load);
+    load->waited = db;
+    if (!load->ticket) load->ticket = mv_write_ticket(db);
+    *out = mv_waiter_new(db, load, load->ticket, mv_deadline(usec));
+    return *out ? MV_OK : MV_NOMEM;
 }
 
 /* Gives all that the edit made, and has not discarded, another birth. */

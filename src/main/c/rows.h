@@ -32,6 +32,7 @@
 
 typedef struct mv_fetch {
     bool start;             /* from the beginning, with these parameters; NULL: with those it has */
+    bool waited;            /* the call before ended with MV_ENGINE_WAIT, and now it is its turn */
     bool in_body;           /* only within a transaction */
     bool ahead;             /* it may be run beyond the last of the rows asked for if nothing but its end comes */
     bool pending;           /* begin with the row that was left last time */
@@ -49,19 +50,29 @@ typedef struct mv_fetch {
 
 /*
  * Runs a statement on: SQLITE_ROW if it is on the last row that came, MV_ROWS_PENDING, MV_ROWS_BODY_ENDED, SQLITE_DONE or an error after the rows
- * that came; interrupted, none comes.
+ * that came; interrupted, none comes. MV_ENGINE_WAIT (engine.h): it has done nothing yet, and keeps its parameters.
  */
 int mv_rows_fetch(sqlite3_stmt *stmt, mv_fetch *fetch);
+
+/* Ends a statement after MV_ENGINE_WAIT, as sqlite3_interrupt ends one that runs: SQLITE_INTERRUPT. */
+int mv_rows_interrupt(sqlite3_stmt *stmt);
+
+/* The first step of a statement that was compiled just now, or the same after MV_ENGINE_WAIT; between mv_engine_enter and leave. */
+int mv_rows_first_step(sqlite3_stmt *stmt, bool waited);
 
 typedef struct mv_batch {
     bool in_body;
     struct mv_timer *timer; /* each execution has so many microseconds; NULL: no limit */
     int64_t usec;
+    size_t at;              /* in and out: where the parameters of the next execution begin */
+    bool waited;            /* in and out: that one has ended with MV_ENGINE_WAIT, and keeps its parameters. It had so many microseconds left: */
+    int64_t left;
     int64_t done;           /* in and out: executions without an error */
     int64_t changed;        /* in and out: rows that they changed */
 } mv_batch;
 
-/* Runs a statement to its end for each of the parameters, and stops at the first error. Rows are dropped. Of the last parameters, texts and blobs are NULL afterwards. SQLITE_OK, MV_ROWS_BODY_ENDED, or an error. */
+/* Runs a statement to its end for each of the parameters, and stops at the first error. Rows are dropped. Of the last parameters, texts and blobs are NULL afterwards. SQLITE_OK, MV_ROWS_BODY_ENDED,
+ * MV_ENGINE_WAIT (call it again with the same parameters), or an error. */
 int mv_rows_batch(sqlite3_stmt *stmt, const char *parameters, size_t size, mv_batch *batch);
 
 /* Bytes of a parameter that is a text or blob, which stay until it is set; NULL: it is something else. Texts in UTF-8: those of a database with another

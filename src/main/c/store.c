@@ -22,7 +22,7 @@ static mv_database **bucket_of(mv_store *store, uint64_t hash) {
 
 static mv_database *find(mv_store *store, const char *name, size_t len) {
     uint64_t hash = hash_name(name, len);
-    for (mv_database *db = *bucket_of(store, hash); db; db = db->same_hash)
+    for (mv_database *db = *bucket_of(store, hash); db; db = db->same_hash, store->looked_at++)
         if (db->hash == hash && db->name_len == len && memcmp(db->name, name, len) == 0) return db;
     return NULL;
 }
@@ -92,7 +92,7 @@ static void introduce(mv_store *store, mv_database *db) {
 /* Takes the name away; the handle that it was is the caller's to release. Under the store's mutex. */
 static void forget(mv_store *store, mv_database *db) {
     mv_database **at = bucket_of(store, db->hash);
-    while (*at != db) at = &(*at)->same_hash;
+    for (; *at != db; at = &(*at)->same_hash) store->looked_at++;
     *at = db->same_hash;
     store->named--;
     db->named = false;
@@ -128,6 +128,7 @@ mv_store *mv_store_new(uint32_t block_size, uint64_t max_bytes) {
     memset(buckets, 0, BUCKETS_AT_FIRST * sizeof *buckets);
     *store = (mv_store){.block_size = block_size, .refs = 1, .buckets = buckets, .bucket_count = BUCKETS_AT_FIRST};
     mv_mutex_init(&store->mutex);
+    mv_mutex_init(&store->holds_mutex);
     mv_arena_init(&store->arena, max_bytes);
     return store;
 }
@@ -146,6 +147,7 @@ void mv_store_release(mv_store *store) {
     assert(!store->all);
     mv_arena_destroy(&store->arena);
     mv_mutex_destroy(&store->mutex);
+    mv_mutex_destroy(&store->holds_mutex);
     sqlite3_free(store->buckets);
     sqlite3_free(store);
 }
@@ -202,33 +204,43 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-mv_result mv_store_names(mv_store *store, char **names, size_t *len) {
+/* All names in no order, each followed by a NUL. *total: their length. NULL: no memory. */
+static char *copy_names(mv_store *store, size_t *total, size_t *count) {
+    *total = *count = 0;
     mv_lock(&store->mutex);
-    size_t total = 0, count = 0;
-    for (mv_database *db = store->all; db; db = db->next)
-        if (db->named) total += db->name_len + 1, count++;
-    char **sorted = sqlite3_malloc64(count * sizeof *sorted + 1), *text = sqlite3_malloc64(total + 1);
-    if (!sorted || !text) {
-        mv_unlock(&store->mutex);
-        sqlite3_free(sorted);
-        sqlite3_free(text);
-        return MV_NOMEM;
-    }
-    count = 0;
-    for (mv_database *db = store->all; db; db = db->next)
-        if (db->named) sorted[count++] = db->name;
-    qsort(sorted, count, sizeof *sorted, compare_names);
-    char *to = text;
-    for (size_t i = 0; i < count; i++) {
-        size_t n = strlen(sorted[i]) + 1;
-        memcpy(to, sorted[i], n);
-        to += n;
+    for (mv_database *db = store->all; db; db = db->next, store->looked_at++)
+        if (db->named) *total += db->name_len + 1, ++*count;
+    char *text = sqlite3_malloc64(*total + 1), *to = text;
+    for (mv_database *db = store->all; db && text; db = db->next) {
+        if (!db->named) continue;
+        memcpy(to, db->name, db->name_len + 1);
+        to += db->name_len + 1;
     }
     mv_unlock(&store->mutex);
+    return text;
+}
+
+/* They are sorted without the mutex: with many databases that takes time. */
+mv_result mv_store_names(mv_store *store, char **names, size_t *len) {
+    size_t total, count;
+    char *text = copy_names(store, &total, &count), *all = NULL;
+    char **sorted = text ? sqlite3_malloc64(count * sizeof *sorted + 1) : NULL;
+    if (sorted) all = sqlite3_malloc64(total + 1);
+    if (all) {
+        char *from = text, *to = all;
+        for (size_t i = 0; i < count; i++, from += strlen(from) + 1) sorted[i] = from;
+        qsort(sorted, count, sizeof *sorted, compare_names);
+        for (size_t i = 0; i < count; i++) {
+            size_t n = strlen(sorted[i]) + 1;
+            memcpy(to, sorted[i], n);
+            to += n;
+        }
+        *names = all;
+        *len = total;
+    }
+    sqlite3_free(text);
     sqlite3_free(sorted);
-    *names = text;
-    *len = total;
-    return MV_OK;
+    return all ? MV_OK : MV_NOMEM;
 }
 
 mv_result mv_store_introduce(mv_store *store, mv_database *db) {
@@ -279,20 +291,37 @@ mv_result mv_store_fork(mv_store *store, mv_version *origin, const char *name, s
     return rc;
 }
 
+static mv_database *first_holding(mv_store *store) {
+    mv_lock(&store->holds_mutex);
+    mv_database *first = store->holding;
+    mv_unlock(&store->holds_mutex);
+    return first;
+}
+
+static mv_database *next_holding(mv_database *db) {
+    mv_lock(&db->store->holds_mutex);
+    mv_database *next = db->holds_next;
+    mv_unlock(&db->store->holds_mutex);
+    return next;
+}
+
 bool mv_store_collect(mv_store *store) {
     bool any = false;
     mv_lock(&store->mutex);
-    for (mv_database *db = store->all, *next; db; db = next) {
+    for (mv_database *db = first_holding(store), *next; db; db = next) {
+        next = next_holding(db);
+        mv_leases_forget(db); /* before its leases are looked at: see version.c */
+        store->looked_at++;
         mv_lock(&db->mutex);
         mv_version *old = mv_leases_collect(db);
         mv_unlock(&db->mutex);
-        next = db->next;
         if (!old) continue;
         any = true;
+        mv_leases_remember(db); /* there may be more */
         mv_unlock(&store->mutex); /* the last reference to a fork's origin may go, and a database with it */
         mv_version_unref(old, false);
         mv_lock(&store->mutex);
-        next = store->all;
+        next = first_holding(store);
     }
     mv_unlock(&store->mutex);
     return any;
@@ -308,17 +337,21 @@ static void add_stats(mv_database *db, mv_stats *out) {
     mv_unlock(&db->mutex);
 }
 
-void mv_database_stats(mv_database *db, mv_stats *out) {
+void mv_database_stats_as_they_are(mv_database *db, mv_stats *out) {
     *out = (mv_stats){.databases = 1};
-    mv_store_collect(db->store); /* a lease of a fork keeps the fork's pin here, too */
     add_stats(db, out);
+}
+
+void mv_database_stats(mv_database *db, mv_stats *out) {
+    mv_store_collect(db->store); /* a lease of a fork keeps the fork's pin here, too */
+    mv_database_stats_as_they_are(db, out);
 }
 
 void mv_store_stats(mv_store *store, mv_stats *out) {
     *out = (mv_stats){.limit = store->arena.limit};
     mv_store_collect(store);
     mv_lock(&store->mutex);
-    for (mv_database *db = store->all; db; db = db->next) add_stats(db, out);
+    for (mv_database *db = store->all; db; db = db->next, store->looked_at++) add_stats(db, out);
     out->databases = store->named;
     mv_unlock(&store->mutex);
     mv_lock(&store->arena.mutex);

@@ -27,7 +27,7 @@
  *    dead list.
  *
  * Locks, in the order in which they may be taken: store mutex (names), database mutex (versions, the writer's
- * slot), arena mutex (free objects). None is held while blocks are copied or read; a list of objects is freed under the
+ * slot), arena mutex (free objects) or the mutex of the list of databases whose leases keep old versions. None is held while blocks are copied or read; a list of objects is freed under the
  * arena's alone, a hundred or so at a time. Readers of a pinned version take none, and with a lease (below) they pin and release without one, too,
  * while nothing is committed.
  *
@@ -112,8 +112,13 @@ uint64_t mv_store_check(mv_store *store);
 void mv_database_hold(mv_database *db);
 void mv_database_release(mv_database *db);
 
+/* Takes back what leases of all databases keep because rows were held when their version became old, and are no more. Whether there were any. Takes
+ * time by how many databases have such leases, not by how many there are. */
+bool mv_store_collect(mv_store *store);
 /* Of what was born in this database and is still kept; blocks shared from a fork's origin count there. */
 void mv_database_stats(mv_database *db, mv_stats *out);
+/* The same without mv_store_collect: what that would take back is counted. For many databases, one after the other. */
+void mv_database_stats_as_they_are(mv_database *db, mv_stats *out);
 
 /* Pins the newest version. Never fails. Given back by mv_version_release. */
 mv_version *mv_database_pin(mv_database *db);
@@ -129,6 +134,24 @@ uint64_t mv_write_ticket(mv_database *db);
 /* Sleeps until the slot is free for this owner, or for usec microseconds at most. True: it is promised to the owner for
  * some milliseconds, within which mv_write_lock takes it. Of those asleep the lowest ticket is served first. */
 bool mv_write_wait(mv_database *db, const void *owner, uint64_t ticket, int64_t usec);
+
+/*
+ * The same for a caller that must not sleep in C, such as a virtual thread of a JVM: it makes a waiter, looks whether it is its turn, sleeps in its own
+ * way as long as it is told to or until it is woken, looks again, and ends. A waiter has one user at a time, and its database stays until it ends.
+ */
+typedef struct mv_waiter mv_waiter;
+typedef void (*mv_wake)(void *arg);
+
+/* until: when it gives up, by mv_now_usec. NULL: no memory. */
+mv_waiter *mv_waiter_new(mv_database *db, const void *owner, uint64_t ticket, int64_t until);
+/* Puts it into the queue. wake: called by any thread, without a lock, once or not at all after each look that says to sleep; it must not block. forget: called
+ * once with the same argument, when wake is not called any more. Both fixed from then on. */
+void mv_waiter_start(mv_waiter *waiter, mv_wake wake, mv_wake forget, void *arg);
+/* True: it is its turn, and the slot is promised to its owner as by mv_write_wait. Else *usec: how long to sleep at most; 0: its time is over. May stay
+ * awake for a tenth of a millisecond, never sleeps. */
+bool mv_waiter_look(mv_waiter *waiter, int64_t *usec);
+/* Leaves the queue, if it is in it, and frees the waiter. keep: its owner takes the slot next, if it is promised to it; else the next one has it. */
+void mv_waiter_end(mv_waiter *waiter, bool keep);
 
 /* Gives the slot up, or the promise of it, or nothing if the owner has neither. */
 void mv_write_unlock(mv_database *db, const void *owner);
@@ -254,6 +277,9 @@ const char *mv_load_message(const mv_load *load);
 /* Makes a finished load the content of that database at once, which is made if it is not there. Consumes the load on MV_OK only.
  * Waits up to usec microseconds for a writer: MV_BUSY. MV_NOMEM, MV_CLOSED. */
 mv_result mv_store_publish(mv_store *store, const char *name, size_t len, mv_load *load, int64_t usec);
+/* For a caller that waits in its own way: it tries mv_store_publish with no time, and if that is MV_BUSY waits for its turn with this waiter, and tries again.
+ * usec: how long it waits at most. MV_NOTFOUND: there is nothing to wait for any more. MV_NOMEM, MV_CLOSED. */
+mv_result mv_load_waiter(mv_store *store, const char *name, size_t len, mv_load *load, int64_t usec, mv_waiter **out);
 void mv_load_drop(mv_load *load); /* NULL is allowed */
 
 #endif

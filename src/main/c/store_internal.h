@@ -9,8 +9,6 @@
 #include "sync.h"
 #include "table.h"
 
-typedef struct mv_waiter mv_waiter; /* writer.c */
-
 struct mv_version {
     mv_database *db;          /* fixed at publication, as all but the last group */
     uint64_t number;
@@ -35,6 +33,9 @@ struct mv_database {
     mv_database *same_hash;   /* under the store's mutex, as all below */
     bool named;               /* found under its name */
     mv_database *previous, *next; /* all databases */
+
+    atomic_bool holds;        /* in the store's list of those of which a lease may keep an old version; set under its mutex, as the next two */
+    mv_database *holds_previous, *holds_next;
 
     mv_mutex mutex;
     uint64_t handles;         /* under mutex, as all below; the name is one */
@@ -64,6 +65,10 @@ struct mv_store {
     mv_database **buckets;
     uint64_t bucket_count, named;
     mv_database *all;         /* also those without a name */
+    uint64_t looked_at;       /* databases, in all that was done: what must not depend on how many there are can be counted in tests */
+
+    mv_mutex holds_mutex;
+    mv_database *holding;     /* under holds_mutex; taken out only under the store's mutex, too */
 };
 
 /* ---- version.c */
@@ -79,9 +84,13 @@ void mv_version_unref(mv_version *v, bool pin);
 void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace, bool give_back);
 /* Under the mutex: how many transactions leases are in, held rows included. */
 uint64_t mv_leases_in_use(const mv_database *db);
-/* Under the mutex: takes old versions back from leases that are idle. Returns one whose last reference this was, for the caller
- * to give up without the mutex and to come again, or NULL if all is done. */
+/* Under the mutex: takes old versions back from leases that are idle, and remembers the database if rows are held of some. Returns one whose
+ * last reference this was, for the caller to give up without the mutex and to come again, or NULL if all is done. */
 mv_version *mv_leases_collect(mv_database *db);
+/* Under the store's mutex: takes the database out of the list of those whose leases may keep old versions. */
+void mv_leases_forget(mv_database *db);
+/* Puts it there, if it is not there yet. */
+void mv_leases_remember(mv_database *db);
 /* Under the mutex, which it may let go of for a time: all of that. */
 void mv_leases_settle(mv_database *db);
 
@@ -93,8 +102,6 @@ mv_database *mv_database_new(mv_store *store, const char *name, size_t len, uint
 void mv_database_free_new(mv_database *db);
 /* Makes the database known under its name. MV_EXISTS, MV_CLOSED: it is still the caller's. */
 mv_result mv_store_introduce(mv_store *store, mv_database *db);
-/* Takes back what leases of all databases keep because rows were held when their version became old, and are no more. Whether there were any. */
-bool mv_store_collect(mv_store *store);
 /* The number that the next version of the database of that name will have, if nothing comes in between. */
 uint64_t mv_store_next_number(mv_store *store, const char *name, size_t len);
 

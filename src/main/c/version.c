@@ -33,6 +33,7 @@ static void free_database(mv_database *db) {
     mv_store *store = db->store;
     assert(!db->youngest && !db->writer && !db->waiting && !db->origin);
     mv_lock(&store->mutex);
+    mv_leases_forget(db);
     if (db->previous) db->previous->next = db->next;
     else store->all = db->next;
     if (db->next) db->next->previous = db->previous;
@@ -174,15 +175,52 @@ static bool empty(mv_lease *lease, uintptr_t word) {
     return atomic_compare_exchange_strong(&lease->state, &word, with_state(word, EMPTY));
 }
 
+/*
+ * The list of databases whose leases may keep old versions. An idle lease keeps one only for rows that are held: then whoever made the version old, or
+ * put the lease back, remembers the database. Whoever looks through its leases has taken it out of the list before that. Either he finds the lease idle,
+ * or the flag was taken away before whoever puts it back looks at it, who then sets it again: the lease's word and the flag are sequentially consistent.
+ */
+void mv_leases_remember(mv_database *db) {
+    mv_store *store = db->store;
+    if (atomic_load(&db->holds)) return;
+    mv_lock(&store->holds_mutex);
+    if (!atomic_load(&db->holds)) {
+        db->holds_previous = NULL;
+        db->holds_next = store->holding;
+        if (db->holds_next) db->holds_next->holds_previous = db;
+        store->holding = db;
+        atomic_store(&db->holds, true);
+    }
+    mv_unlock(&store->holds_mutex);
+}
+
+void mv_leases_forget(mv_database *db) {
+    mv_store *store = db->store;
+    mv_lock(&store->holds_mutex);
+    if (atomic_load(&db->holds)) {
+        if (db->holds_previous) db->holds_previous->holds_next = db->holds_next;
+        else store->holding = db->holds_next;
+        if (db->holds_next) db->holds_next->holds_previous = db->holds_previous;
+        atomic_store(&db->holds, false);
+    }
+    mv_unlock(&store->holds_mutex);
+}
+
 mv_version *mv_leases_collect(mv_database *db) {
     mv_version *newest = db->newest;
+    bool held = false;
     for (mv_lease *lease = db->leases, *next; lease; lease = next) {
         next = lease->next;
         uintptr_t word = atomic_load(&lease->state); /* after `newest` was stored: see store.h */
         mv_version *v = NULL;
         if ((word & STATE) == IDLE) {
             v = atomic_load_explicit(&lease->version, memory_order_relaxed);
-            if (v == newest || holds_rows(lease) || !empty(lease, word)) continue;
+            if (v == newest) continue;
+            if (holds_rows(lease)) {
+                held = true;
+                continue;
+            }
+            if (!empty(lease, word)) continue;
         } else if ((word & STATE) == IN_USE) {
             continue;
         }
@@ -191,6 +229,7 @@ mv_version *mv_leases_collect(mv_database *db) {
         if (v->refs == 1) return v;
         v->refs--;
     }
+    if (held) mv_leases_remember(db);
     return NULL;
 }
 
@@ -256,8 +295,9 @@ void mv_lease_put(mv_lease *lease) {
     atomic_store_explicit(&lease->held, held, memory_order_relaxed);
     word = with_state(word + STATE + 1, IDLE);
     atomic_store(&lease->state, word); /* from here on v may be gone; only its address is used */
-    if (held || v == atomic_load(&lease->db->newest)) return;
-    if (empty(lease, word)) mv_version_unref(v, false);
+    if (v == atomic_load(&lease->db->newest)) return;
+    if (held) mv_leases_remember(lease->db);
+    else if (empty(lease, word)) mv_version_unref(v, false);
 }
 
 mv_version *mv_lease_leave(mv_lease *lease) {

@@ -14,7 +14,7 @@
  * Waiting for the slot. SQLite has its own busy timeout, which calls the VFS's xSleep between two tries. A file
  * that is refused the slot is remembered with its thread, and xSleep, called by that thread, sleeps until the slot is free instead
  * of for a time, longer than it was asked to but never beyond the connection's timeout: so PRAGMA busy_timeout and sqlite3_busy_timeout mean
- * what they always mean, and nobody polls.
+ * what they always mean, and nobody polls. For a caller that sleeps in its own way, as a virtual thread must, the step ends instead: engine.h.
  * Where SQLite says beforehand that a write follows (ours does: the pragma of that date in sqlite.c), the slot is taken before the pin, so
  * that no other commit comes in between. A writer whose read transaction is open is refused at once, as SQLite does it: its version can only become older.
  *
@@ -317,10 +317,20 @@ static int64_t end_of_wait(sqlite3 *connection) {
     return timeout > 0 ? wait.since + timeout * 1000 : 0;
 }
 
+/* Has the step end and its caller wait. False: there is none that can, or no memory. */
+static bool wait_outside(memory_file *f) {
+    int64_t until;
+    if (!f->connection || !mv_engine_waits_outside(f->connection, &until)) return false;
+    mv_waiter *waiter = mv_waiter_new(f->db, f, f->ticket, until);
+    if (waiter) mv_engine_leave_to_wait(f->connection, waiter);
+    return waiter != NULL;
+}
+
 /* The slot was refused: the busy handler may sleep next. */
 static void refuse(memory_file *f) {
     remove_refused(f);
     if (!f->ticket) f->ticket = mv_write_ticket(f->db);
+    if (wait_outside(f)) return;
     f->wait_until = f->connection ? end_of_wait(f->connection) : 0;
     mv_lock(&f->vfs->mutex);
     f->refused_thread = this_thread();

@@ -418,7 +418,7 @@ public class CleanupRaces {
     final String pinsLeft() {
       long[] stats = new long[Native.DATABASE_STATS];
       long address = store.acquire();
-      Native.databaseStats(address, NAME, stats);
+      Native.databaseStats(address, NAME, true, stats);
       store.release();
       bystander.close();
       store.close();

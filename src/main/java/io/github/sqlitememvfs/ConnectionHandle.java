@@ -10,6 +10,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -46,8 +47,6 @@ final class ConnectionHandle {
   /** What {@link Native} has to tell; under the lock. */
   final int[] out = new int[4];
 
-  private final long[] changed = new long[1];
-
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition free = lock.newCondition();
 
@@ -80,6 +79,18 @@ final class ConnectionHandle {
   /** How often it was interrupted. Written under interruptMonitor. */
   private volatile int interrupts;
 
+  /** The same when the call that runs began. Under the lock. */
+  private int interruptsBefore;
+
+  /** The thread that waits for another writer. Written under the lock. */
+  private volatile Thread waiting;
+
+  /** How long the statement that runs has waited for another writer. Under the lock. */
+  private long waitedNanos;
+
+  /** How that ended; null: it has not waited. Under the lock. */
+  private WriterTurn waitEnded;
+
   private final ConcurrentLinkedQueue<StatementHandle> forgottenStatements = new ConcurrentLinkedQueue<>();
   private volatile boolean forgotten;
   private volatile boolean pending;
@@ -102,22 +113,43 @@ final class ConnectionHandle {
 
   // ---- lock ----
 
-  /** Takes the lock, once no other thread is in a transaction body. Throws if closed. */
+  /**
+   * Takes the lock, once no other thread is in a transaction body. Throws if closed, or if the thread was interrupted and would have to wait.
+   */
   void enter() {
-    lock.lock();
+    if (!lock.tryLock()) {
+      try {
+        lock.lockInterruptibly();
+      } catch (InterruptedException e) {
+        throw interruptedException();
+      }
+    }
     if (address == 0 || closing || (owner != null && owner != Thread.currentThread())) {
       enterSlowly();
     }
+    interruptsBefore = interrupts;
   }
 
   private void enterSlowly() {
-    while (address != 0 && !closing && owner != null && owner != Thread.currentThread()) {
-      free.awaitUninterruptibly();
+    try {
+      while (address != 0 && !closing && owner != null && owner != Thread.currentThread()) {
+        free.await();
+      }
+    } catch (InterruptedException e) {
+      exit();
+      throw interruptedException();
     }
     if (address == 0 || closing) {
       lock.unlock();
       throw closedException();
     }
+  }
+
+  /** Keeps the thread's status. */
+  private SqliteException interruptedException() {
+    Thread.currentThread().interrupt();
+    return SqliteException.of(SqliteCodes.INTERRUPT,
+        "interrupted: the thread was, while another one used the connection to database " + Text.quote(database) + " of " + store.name);
   }
 
   /** Lets go of the lock. */
@@ -319,7 +351,7 @@ final class ConnectionHandle {
     }
     statement.takeBack(); // long values of the row that is being bound, which stays
     String savepoint = beginLocked();
-    long[] results = new long[2];
+    long[] results = new long[Native.BATCH_STATE];
     long rows;
     try {
       rows = statement.runBatch(results);
@@ -339,7 +371,27 @@ final class ConnectionHandle {
     writes++;
     out[0] = 0;
     out[1] = script.length;
-    int code = Native.execute(address, script, inBody(), timer, statementMicros, out, changed);
+    long[] state = new long[Native.SCRIPT_STATE];
+    int code = runScript(script, state);
+    while (code == Native.WAIT) {
+      int start = out[0];
+      long statement = state[Native.SCRIPT_WAITING];
+      boolean goesOn = false;
+      try {
+        code = awaitWriter(statement);
+        goesOn = code == SqliteCodes.OK;
+        if (!goesOn) {
+          throw error(code, null, script, start, out[1], out[2]);
+        }
+      } finally {
+        if (!goesOn) {
+          Native.finalizeStatement(statement);
+        }
+      }
+      long waited = waitedNanos;
+      code = runScript(script, state);
+      waitedNanos = code == SqliteCodes.OK || out[0] != start ? 0 : waited;
+    }
     if (code == Native.BODY_ENDED) {
       throw bodyEndedException();
     }
@@ -350,7 +402,41 @@ final class ConnectionHandle {
     if (code != SqliteCodes.OK) {
       throw error(code, null, script, out[0], out[1], out[2]);
     }
-    return changed[0];
+    return state[0];
+  }
+
+  private int runScript(byte[] script, long[] state) {
+    startWaits();
+    return Native.execute(address, script, inBody(), timer, statementMicros, out, state);
+  }
+
+  /** Something is run that has not waited yet. */
+  void startWaits() {
+    waitedNanos = 0;
+    waitEnded = null;
+  }
+
+  /**
+   * After {@link Native#WAIT}: waits until it is the statement's turn to write. OK: it is. Else the statement is over, with that code.
+   */
+  int awaitWriter(long statement) {
+    long waiter = Native.takeWaiter(address);
+    long start = System.nanoTime();
+    waiting = Thread.currentThread();
+    try {
+      waitEnded = WriterTurn.await(waiter, this, () -> interrupts != interruptsBefore);
+    } finally {
+      waiting = null;
+      waitedNanos += System.nanoTime() - start;
+    }
+    switch (waitEnded) {
+      case COME:
+        return SqliteCodes.OK;
+      case TIMED_OUT:
+        return SqliteCodes.BUSY; // which SQLite has said already
+      default:
+        return Native.interruptWaiting(statement);
+    }
   }
 
   /** What is run next has so much time, if statements have a limit of it. */
@@ -437,12 +523,18 @@ final class ConnectionHandle {
   private SqliteException error(int code, String sql, byte[] utf8, int start, int end, int number) {
     String message = Text.decode(Native.errorMessage(address, code, out));
     int extended = out[0];
-    if ((extended & 0xff) == SqliteCodes.FULL) {
+    int primary = extended & 0xff;
+    if (primary == SqliteCodes.FULL) {
       message = out[2] != 0 ? store.limitReached()
           : message + ": PRAGMA max_page_count is reached, or the largest rowid of a table is taken";
+    } else if (primary == SqliteCodes.BUSY || primary == SqliteCodes.LOCKED || primary == SqliteCodes.ERROR) {
+      message = LockMessages.complete(extended, message, waitEnded == WriterTurn.TIMED_OUT ? waitedNanos : 0,
+          Native.getBusyTimeout(address), statements);
     }
     if (code == SqliteCodes.INTERRUPT && timer != 0 && Native.timerExpired(timer)) {
       message = "the statement took longer than its timeout of " + TimeUnit.MICROSECONDS.toMillis(statementMicros) + " ms";
+    } else if (code == SqliteCodes.INTERRUPT && waitEnded == WriterTurn.CANCELLED) {
+      message += (interrupts == interruptsBefore ? ": the thread was," : "") + " while it waited for the connection that is writing the database";
     }
     int offset = out[1];
     String statement = sql;
@@ -481,8 +573,9 @@ final class ConnectionHandle {
       }
       interrupts++;
       Native.interrupt(interruptible);
-      return true;
     }
+    LockSupport.unpark(waiting);
+    return true;
   }
 
   boolean isClosed() {

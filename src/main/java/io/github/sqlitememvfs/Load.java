@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.ReadableByteChannel;
+import java.util.concurrent.TimeUnit;
 
 /**
  * New content of a database on its way in, built beside the old. Used by the one thread that made it, which holds the
@@ -109,8 +110,39 @@ final class Load implements AutoCloseable {
   /** Makes what was read the content of the database, after waiting for its writer for that long at the most. */
   void publish(long busyTimeoutMillis) {
     check(Native.loadFinish(address));
-    check(Native.publish(store, name, address, Math.min(busyTimeoutMillis, Integer.MAX_VALUE) * 1000));
+    long start = System.nanoTime();
+    long most = TimeUnit.MILLISECONDS.toMicros(Math.min(busyTimeoutMillis, Integer.MAX_VALUE));
+    int result;
+    while ((result = Native.publish(store, name, address, 0)) == Native.MV_BUSY) {
+      long waited = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - start);
+      if (waited >= most || awaitWriter(most - waited) == WriterTurn.TIMED_OUT) {
+        throw busy(most);
+      }
+    }
+    check(result);
     address = 0;
+  }
+
+  private WriterTurn awaitWriter(long micros) {
+    long waiter = Native.loadWaiter(store, name, address, micros);
+    if (waiter == -Native.MV_NOTFOUND) { // it was deleted
+      return WriterTurn.COME;
+    }
+    if (waiter < 0) {
+      check((int) -waiter);
+    }
+    WriterTurn turn = handle.await(waiter, this);
+    if (turn == WriterTurn.CANCELLED) {
+      handle.checkOpen();
+      throw SqliteException.of(SqliteCodes.INTERRUPT, "interrupted: the thread was, while it waited for the connection that is writing database "
+          + Text.quote(database) + " of " + handle.name + "; the database keeps its content");
+    }
+    return turn;
+  }
+
+  private SqliteException busy(long micros) {
+    return SqliteException.of(SqliteCodes.BUSY, "database " + Text.quote(database) + " of " + handle.name + " is being written by another connection, "
+        + (micros == 0 ? "and the busy timeout is 0" : "and still was after the busy timeout of " + micros / 1000 + " ms") + "; it keeps its content");
   }
 
   private void check(int result) {

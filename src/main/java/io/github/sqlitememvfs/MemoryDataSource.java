@@ -21,6 +21,9 @@ import javax.sql.DataSource;
  * each transaction a writer from its begin. While auto-commit is off, sqlite-jdbc begins one as soon as another has
  * ended, and so keeps all other writers out until auto-commit is on again or the connection is closed.
  *
+ * <p>A writer waits for another one within sqlite-jdbc, in native code: a virtual thread keeps its carrier meanwhile, and {@link Thread#interrupt} does not
+ * end it. Where virtual threads write, let them wait before that, for the only connection of a pool, or use {@link SqliteConnection}.
+ *
  * <p>May be used by any number of threads. There is nothing to close. It keeps the {@code MemoryVfs} alive; once that
  * is closed, {@code getConnection} fails with an {@link SQLException}.
  */

@@ -354,6 +354,9 @@ public final class MemoryVfs implements AutoCloseable {
    * <p>A database in WAL mode becomes one in rollback mode; every other byte stays. An empty stream makes an empty
    * database.
    *
+   * <p>Then it waits, parked, for a transaction that is writing the database. {@link Thread#interrupt} ends that with {@code SQLITE_INTERRUPT} (9); reading
+   * is interrupted or not as the stream has it.
+   *
    * <p>The stream is read to its end and stays open. Whatever goes wrong, the old content stays. The stream of a file
    * is read like any other; its channel would save a copy through the Java heap.
    *
@@ -647,7 +650,17 @@ public final class MemoryVfs implements AutoCloseable {
    * @throws IllegalStateException if this is closed
    */
   public long size(String database) {
-    return stats(database).size();
+    byte[] utf8 = utf8(database);
+    long store = acquire();
+    try {
+      long size = Native.databaseSize(store, utf8);
+      if (size < 0) {
+        throw handle.error(store, (int) -size, database);
+      }
+      return size;
+    } finally {
+      release();
+    }
   }
 
   /**
@@ -661,8 +674,10 @@ public final class MemoryVfs implements AutoCloseable {
     try {
       Map<String, DatabaseStats> perDatabase = new LinkedHashMap<>();
       long[] values = new long[Native.DATABASE_STATS];
+      boolean exact = true; // for all of them: else it would take time by the square of their number
       for (String database : handle.databases(store)) {
-        int result = Native.databaseStats(store, utf8(database), values);
+        int result = Native.databaseStats(store, utf8(database), exact, values);
+        exact = false;
         if (result == Native.MV_OK) {
           perDatabase.put(database, new DatabaseStats(values));
         } else if (result != Native.MV_NOTFOUND) { // which is one that was deleted meanwhile
@@ -690,7 +705,7 @@ public final class MemoryVfs implements AutoCloseable {
     long store = acquire();
     try {
       long[] values = new long[Native.DATABASE_STATS];
-      int result = Native.databaseStats(store, utf8, values);
+      int result = Native.databaseStats(store, utf8, true, values);
       if (result != Native.MV_OK) {
         throw handle.error(store, result, database);
       }

@@ -43,6 +43,18 @@ final class Native {
   /** {@link #execute}: the statement has parameters, and was not run. */
   static final int PARAMETERS = -4;
 
+  /** {@link #fetch}, {@link #batch}, {@link #execute}: it would have to wait for another writer, has done nothing yet, and can be called again. */
+  static final int WAIT = -6;
+
+  /** Length of the array for {@link #execute}. */
+  static final int SCRIPT_STATE = 3;
+
+  /** Index of the statement that waits in it. */
+  static final int SCRIPT_WAITING = 1;
+
+  /** Length of the array for {@link #batch}. */
+  static final int BATCH_STATE = 6;
+
   // ---- rows.h ----
 
   static final int ROWS_HEAD = 8;
@@ -62,6 +74,9 @@ final class Native {
 
   /** Run it to its end if that comes behind the rows, or if it changes something. */
   static final int FETCH_AHEAD = 8;
+
+  /** The call before gave WAIT. */
+  static final int FETCH_WAITED = 16;
 
   /** In the result: the rows are held. */
   static final int FETCH_HELD = 0x10000;
@@ -108,8 +123,14 @@ final class Native {
   /** out: bytes, reserved, limit, blocks, versions, pins, forks, databases. */
   static native void storeStats(long store, long[] out);
 
-  /** out: the same, then size, version and block size. */
-  static native int databaseStats(long store, byte[] database, long[] out);
+  /** Bytes of the newest version; negative: minus a result. */
+  static native long databaseSize(long store, byte[] database);
+
+  /**
+   * out: the same, then size, version and block size. exact: without what leases keep for nobody; else that may be counted, if it was not taken back by a
+   * call just before.
+   */
+  static native int databaseStats(long store, byte[] database, boolean exact, long[] out);
 
   // ---- version: mv_version_*; by any number of threads at once ----
 
@@ -155,7 +176,21 @@ final class Native {
   /** Consumes the load if the result is MV_OK. */
   static native int publish(long store, byte[] database, long load, long micros);
 
+  /** A waiter for the writer that is in the way of {@link #publish}, for so many microseconds at most; negative: minus a result. */
+  static native long loadWaiter(long store, byte[] database, long load, long micros);
+
   static native void loadDrop(long load);
+
+  // ---- waiters: mv_waiter_*; see WriterTurn ----
+
+  /** Puts it into the queue; whoever has to wake it unparks that thread. False: no memory. */
+  static native boolean waiterStart(long waiter, Thread thread);
+
+  /** Negative: it is its turn. Else for how many microseconds to park at most; 0: its time is over. */
+  static native long waiterLook(long waiter);
+
+  /** Frees it. keep: the lock, if it is promised, is taken next. */
+  static native void waiterEnd(long waiter, boolean keep);
 
   // ---- connection ----
 
@@ -168,6 +203,12 @@ final class Native {
   static native void interrupt(long connection);
 
   static native int busyTimeout(long connection, int millis);
+
+  /** Milliseconds; also what {@code PRAGMA busy_timeout} has set. */
+  static native int getBusyTimeout(long connection);
+
+  /** After WAIT: what to wait with, the caller's from now on. */
+  static native long takeWaiter(long connection);
 
   /** For content that may be hostile; before the first statement. */
   static native void harden(long connection);
@@ -207,11 +248,12 @@ final class Native {
 
   /**
    * Runs all statements; inBody: as long as a transaction is open. out[0], out[1]: start and end of the statement that
-   * failed; changed[0]: rows that those before it changed. If timer is not zero, each statement has that many
-   * microseconds. SQLite's code, BODY_ENDED or PARAMETERS.
+   * failed, or waits; out[2]: its number, from 1 on. state begins with zeros; state[0]: rows that were changed. If timer is not zero, each statement has that many
+   * microseconds. SQLite's code, BODY_ENDED, PARAMETERS, or WAIT: then state[SCRIPT_WAITING] is a statement, and the same call with the same arrays goes
+   * on with it.
    */
   static native int execute(
-      long connection, byte[] sql, boolean inBody, long timer, long micros, int[] out, long[] changed);
+      long connection, byte[] sql, boolean inBody, long timer, long micros, int[] out, long[] state);
 
   /** How many statements of the connection are on rows that are held ({@code mv_engine_rows_held}): an int, until it is closed. */
   static native ByteBuffer rowsHeld(long connection);
@@ -231,16 +273,19 @@ final class Native {
 
   /**
    * Runs a statement on ({@code mv_rows_fetch}), from the beginning with these parameters of that size. The low 16 bits: ROW, DONE, ROWS_PENDING,
-   * ROWS_BODY_ENDED or an error; then FETCH_HELD and FETCH_NO_ROOM; the upper 32: how many rows were left in the array. Without an array rows are dropped, it
+   * ROWS_BODY_ENDED, WAIT or an error; then FETCH_HELD and FETCH_NO_ROOM; the upper 32: how many rows were left in the array. Without an array rows are dropped, it
    * is run to its end, and the upper 32 bits say how many rows it changed.
    */
   static native long fetch(long statement, int how, byte[] parameters, int size, int most, byte[] rows);
 
+  /** Ends a statement after WAIT, as {@link #interrupt} ends one that runs: INTERRUPT. */
+  static native int interruptWaiting(long statement);
+
   /**
-   * Runs a statement for each of the parameters ({@code mv_rows_batch}). out: how often it was run without an error, and how many rows that changed. OK,
-   * ROWS_BODY_ENDED or an error.
+   * Runs a statement for each of the parameters ({@code mv_rows_batch}). state begins with zeros; state[0], state[1]: how often it was run without an error,
+   * and how many rows that changed. OK, ROWS_BODY_ENDED, WAIT (the same call with the same arrays goes on) or an error.
    */
-  static native int batch(long statement, boolean inBody, byte[][] parameters, int[] sizes, long timer, long micros, long[] out);
+  static native int batch(long statement, boolean inBody, byte[][] parameters, int[] sizes, long timer, long micros, long[] state);
 
   static native int bindText(long statement, int index, byte[] utf8);
 

@@ -3,6 +3,7 @@ package io.github.sqlitememvfs;
 /** SQLite's result codes and their symbolic names. */
 final class SqliteCodes {
   static final int OK = 0;
+  static final int ERROR = 1;
   static final int BUSY = 5;
   static final int LOCKED = 6;
   static final int NOMEM = 7;

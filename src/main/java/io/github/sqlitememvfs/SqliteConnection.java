@@ -13,6 +13,11 @@ package io.github.sqlitememvfs;
  * then fails with a {@link SqliteBusyException}. A transaction that has read before it writes fails at once if
  * another one wrote in between, which {@link #transaction} avoids.
  *
+ * <p><b>Waiting</b> is done parked, in Java: a virtual thread lets go of its carrier while it waits for another writer, or for another thread's call
+ * on the same connection. {@link Thread#interrupt} ends it: the call fails with {@code SQLITE_INTERRUPT} (9), the thread stays interrupted, and an open
+ * transaction is rolled back if the call was a write in it, as by {@link #interrupt}. A thread that comes interrupted does what need not wait, and fails
+ * where it would have to.
+ *
  * <p><b>Closing.</b> By {@link #close}, or with the {@link MemoryVfs}; it rolls back what was not committed, and
  * closes the statements. A connection keeps its {@code MemoryVfs} alive. One that is forgotten, together with its
  * statements, is closed after the garbage collector found it. An open connection costs SQLite's page cache and, while
@@ -287,7 +292,7 @@ public final class SqliteConnection implements AutoCloseable {
 
   /**
    * Ends what the connection is running, from another thread and without waiting for it. The interrupted call fails
-   * with {@code SQLITE_INTERRUPT} (9). A call that waits for another writer notices within a tenth of a second.
+   * with {@code SQLITE_INTERRUPT} (9). So does a call that waits for another writer.
    *
    * <p>A statement that is on a row counts as running, between its steps too: its next step fails, though the row was read
    * ahead. Until each of them was stepped, reset or closed, all else that the connection executes fails as well, unless

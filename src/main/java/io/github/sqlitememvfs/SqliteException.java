@@ -7,6 +7,8 @@ package io.github.sqlitememvfs;
  * {@code UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The SQL is not part of it, since it may
  * hold data that should not be in a log; {@link #sql} has it. Of a script with several statements, the message tells
  * which one failed: its number, its line and column, and how it begins, with {@code ?} for each text, blob and number.
+ * (Where another statement of the connection is in the way, as of a {@code DROP TABLE}, the message shows the first 100
+ * characters of that one.)
  *
  * <p>The subclasses are for what programs branch on: {@link SqliteBusyException}, {@link SqliteConstraintException},
  * {@link SqliteFullException}, {@link SqliteCorruptException}. Memory that the system refuses is a plain

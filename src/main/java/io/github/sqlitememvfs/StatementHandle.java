@@ -192,18 +192,43 @@ final class StatementHandle {
   }
 
   private long call(int how, byte[] values) {
-    if (connection.statementMicros != 0) {
-      connection.startTimer(left);
-    }
     long start = most < TIMED_ROWS ? 0 : System.nanoTime();
-    long result = Native.fetch(address, how, values, parameters.size(), most, rows == null ? null : rows.memory);
+    long result = run(how, values, rows == null ? null : rows.memory);
     if (most >= TIMED_ROWS && System.nanoTime() - start > LONG_FETCH_NANOS) {
       most = Math.max(1, most / 4);
     }
-    if (connection.statementMicros != 0) {
-      left = connection.timeLeft();
+    return result;
+  }
+
+  /** Has SQLite run it, and waits for another writer where it has to. */
+  private long run(int how, byte[] values, byte[] memory) {
+    connection.startWaits();
+    long result = runNow(how, values, memory);
+    while ((short) result == Native.WAIT) {
+      int code = awaitWriter();
+      result = code == SqliteCodes.OK ? runNow(how & ~Native.FETCH_START | Native.FETCH_WAITED, null, memory) : code;
     }
     return result;
+  }
+
+  private long runNow(int how, byte[] values, byte[] memory) {
+    if (connection.statementMicros == 0) {
+      return Native.fetch(address, how, values, parameters.size(), most, memory);
+    }
+    connection.startTimer(left);
+    long result = Native.fetch(address, how, values, parameters.size(), most, memory);
+    left = connection.timeLeft();
+    return result;
+  }
+
+  private int awaitWriter() {
+    try {
+      return connection.awaitWriter(address);
+    } catch (RuntimeException | Error e) { // no memory for it
+      parameters.resend();
+      Native.reset(address);
+      throw e;
+    }
   }
 
   /** An error, behind so many rows. Of what changes the database none of them is given: the error has undone it. */
@@ -249,10 +274,11 @@ final class StatementHandle {
     checkNoBatch();
     reset();
     connection.countWrite();
-    connection.startTimer(connection.statementMicros);
+    most = 1;
     int how = Native.FETCH_START | (connection.inBody() ? Native.FETCH_IN_BODY : 0);
-    long result = Native.fetch(address, how, parameters.toRun(false), parameters.size(), 1, null);
+    long result = run(how, parameters.toRun(false), null);
     int code = (short) result;
+    end();
     if (code != SqliteCodes.DONE) {
       fail(code, 0);
     }
@@ -268,8 +294,13 @@ final class StatementHandle {
     }
   }
 
+  /** Whether it is on a row for SQLite, which then lets nobody drop a table, and the like. */
+  boolean isRunning() {
+    return at == At.ROW || at == At.NEXT_ROW;
+  }
+
   private int toStart() {
-    boolean running = at == At.ROW || at == At.NEXT_ROW;
+    boolean running = isRunning();
     leaveRow();
     failure = null;
     interrupted = false;
@@ -287,7 +318,7 @@ final class StatementHandle {
 
   /** Finalizes it. Returns SQLite's code if that has ended it half-way and it could not be committed. */
   int close() {
-    boolean running = at == At.ROW || at == At.NEXT_ROW;
+    boolean running = isRunning();
     closed = true; // before it has left its row: whoever reads it without the lock says what is so
     leaveRow();
     int code = Native.finalizeStatement(address);
@@ -430,7 +461,11 @@ final class StatementHandle {
     int[] sizes = parameters.sizes();
     parameters.clearBatch();
     connection.countWrite();
-    int code = Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros, results);
+    connection.startWaits();
+    int code;
+    do {
+      code = Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros, results);
+    } while (code == Native.WAIT && (code = awaitWriter()) == SqliteCodes.OK);
     if (code != SqliteCodes.OK) {
       fail(code, 0);
     }

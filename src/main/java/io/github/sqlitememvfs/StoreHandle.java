@@ -6,6 +6,8 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 
 /**
@@ -40,6 +42,9 @@ final class StoreHandle {
   private int users = 1;
 
   private boolean forgotten;
+  /** Threads that wait for a writer, and notice when it is closed. */
+  private final Set<Thread> waiting = ConcurrentHashMap.newKeySet();
+
   private final Set<ConnectionHandle> connections = new HashSet<>();
   private final Set<PinHandle> pins = new HashSet<>();
 
@@ -107,6 +112,16 @@ final class StoreHandle {
 
   boolean isClosed() {
     return closed;
+  }
+
+  /** Waits for another writer, until this is closed. */
+  WriterTurn await(long waiter, Object blocker) {
+    waiting.add(Thread.currentThread());
+    try {
+      return WriterTurn.await(waiter, blocker, () -> closed);
+    } finally {
+      waiting.remove(Thread.currentThread());
+    }
   }
 
   // ---- what is open ----
@@ -216,6 +231,7 @@ final class StoreHandle {
       }
       closed = true;
     }
+    waiting.forEach(LockSupport::unpark);
     opening.writeLock().lock(); // until what was being opened is in the set
     opening.writeLock().unlock();
     List<ConnectionHandle> openConnections;
@@ -284,9 +300,6 @@ final class StoreHandle {
         return SqliteException.of(SqliteCodes.NOMEM, "no memory for database " + Text.quote(database) + " of " + name);
       case Native.MV_FULL:
         return SqliteException.of(SqliteCodes.FULL, "database " + Text.quote(database) + ": " + limitReached());
-      case Native.MV_BUSY:
-        return SqliteException.of(SqliteCodes.BUSY, "database " + Text.quote(database) + " of " + name
-            + " is being written by another connection");
       case Native.MV_NOTFOUND:
         return SqliteException.of(SqliteCodes.CANTOPEN, "there is no database " + Text.quote(database) + " in " + name + ", "
             + listed(databases(store)));
