@@ -38,7 +38,8 @@ typedef struct mv_fetch {
     bool pending;           /* begin with the row that was left last time */
     const char *parameters;
     size_t parameters_size;
-    int most;               /* rows, at least 1. One that changes something is run as far as there is room, if `ahead` */
+    int most;               /* rows, at least 1; fewer where more would take longer than a millisecond. What changes something is run as far as there is room,
+                               if `ahead` */
     char *memory;           /* NULL: rows are dropped, and it is run to its end */
     size_t room;
 

@@ -135,6 +135,39 @@ static void a_row_that_is_too_wide(void) {
     CHECK_EQ(sqlite3_close(db), SQLITE_OK);
 }
 
+/* Rows that take several milliseconds each, all of them or from the tenth on: none is waited for behind another. */
+static void slow_rows_come_one_by_one(void) {
+    sqlite3 *db = open_memory();
+    run(db, "CREATE TABLE k(i INTEGER PRIMARY KEY); WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 16) INSERT INTO k SELECT i FROM n");
+    static const char *const slow[] = {
+        "SELECT i, (WITH RECURSIVE n(j) AS (SELECT 1 UNION ALL SELECT j + 1 FROM n WHERE j < 100000 + k.i) SELECT count(*) FROM n) FROM k",
+        "SELECT i, (WITH RECURSIVE n(j) AS (SELECT 1 UNION ALL SELECT j + 1 FROM n WHERE j < (k.i >= 10) * 100000 + k.i) SELECT count(*) FROM n) FROM k",
+        "SELECT i, length(hex(zeroblob((20 << 20) + k.i))) FROM k", /* few steps, each of them long */
+    };
+    char memory[4096];
+    for (int kind = 0; kind < 3; kind++) {
+        check_context("kind %d", kind);
+        sqlite3_stmt *stmt = prepare(db, slow[kind]);
+        int rc = SQLITE_ROW, rows = 0;
+        for (mv_fetch f = {.start = true, .ahead = true, .most = 8}; rc == SQLITE_ROW; f.start = false) {
+            f.memory = memory;
+            f.room = sizeof memory;
+            f.used = 0;
+            f.rows = 0;
+            rc = mv_rows_fetch(stmt, &f);
+            if (kind != 1) CHECK(f.rows == 1 || (rc == SQLITE_DONE && f.rows == 0));
+            else CHECK(f.rows <= (rows >= 9 ? 1 : 10 - rows));
+            rows += f.rows;
+            if (f.held) mv_engine_release_rows(db);
+            f.held = false;
+        }
+        CHECK_EQ(rc, SQLITE_DONE);
+        CHECK_EQ(rows, 16);
+        sqlite3_finalize(stmt);
+    }
+    CHECK_EQ(sqlite3_close(db), SQLITE_OK);
+}
+
 /* ---- parameters ------------------------------------------------------------------------------------- */
 
 #define PARAMETERS 3
@@ -292,6 +325,7 @@ int main(int argc, char **argv) {
     check_start(argc, argv);
     RUN(rows_in_little_room);
     RUN(a_row_that_is_too_wide);
+    RUN(slow_rows_come_one_by_one);
     RUN(parameters_cut_short);
     RUN(nothing_points_to_an_old_batch);
     RUN(hostile_parameters);

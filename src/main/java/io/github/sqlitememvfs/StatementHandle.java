@@ -6,7 +6,8 @@ import java.nio.ByteBuffer;
  * The native side of one statement.
  *
  * <p><b>Rows read ahead.</b> A call for rows brings as many as are expected to be wanted: one at first, then twice as many as the time
- * before. Behind the last of a call, SQLite is run on only if its end comes next. What that changes for the program is made good: a
+ * before, but no more than a millisecond brings: slow rows come one by one. Behind the last of a call, SQLite is run on only if its end comes
+ * next. What that changes for the program is made good: a
  * version whose reading SQLite has ended is held while there is a row of it ({@link Native#rowsHeld}), an error stands until the rows before it were
  * read, an interrupt ends the reading of rows that are there already, too.
  *
@@ -19,12 +20,6 @@ import java.nio.ByteBuffer;
 final class StatementHandle {
   /** Keeps the doubling from overflowing: memory ends a call long before. */
   private static final int MOST_ROWS = 1 << 20;
-
-  /** A call for rows that takes longer is not followed by one for more. */
-  private static final long LONG_FETCH_NANOS = 1_000_000;
-
-  /** So many rows are worth a look at the clock. */
-  private static final int TIMED_ROWS = 8;
 
   final ConnectionHandle connection;
   final String sql;
@@ -192,12 +187,7 @@ final class StatementHandle {
   }
 
   private long call(int how, byte[] values) {
-    long start = most < TIMED_ROWS ? 0 : System.nanoTime();
-    long result = run(how, values, rows == null ? null : rows.memory);
-    if (most >= TIMED_ROWS && System.nanoTime() - start > LONG_FETCH_NANOS) {
-      most = Math.max(1, most / 4);
-    }
-    return result;
+    return run(how, values, rows == null ? null : rows.memory);
   }
 
   /** Has SQLite run it, and waits for another writer where it has to. */
