@@ -253,10 +253,13 @@ static bool hold(mv_vfs *vfs, bool database) {
     return usable;
 }
 
+static void hide(mv_vfs *vfs, const host *h);
+
 static void release(mv_vfs *vfs) {
     mv_store *store = NULL;
     sqlite3_mutex_enter(registry());
     if (--vfs->refs == 0) {
+        hide(vfs, NULL); /* if connections that have outlived its registration needed it to be found */
         store = vfs->store;
         vfs->retired_next = NULL;
         if (retired.last) retired.last->retired_next = vfs;
@@ -1196,9 +1199,13 @@ static face *face_for(mv_vfs *vfs, const host *h) {
     return made;
 }
 
-/* Makes the vfs known to a host. SQLITE_MISUSE: the host has another one of that name. */
+/* Makes the vfs known to a host. SQLITE_MISUSE: the host has another one of that name, and not only for connections that have outlived its registration. */
 static int show(mv_vfs *vfs, const host *h) {
-    if (h->vfs_find(vfs->name)) return SQLITE_MISUSE;
+    for (sqlite3_vfs *found; (found = h->vfs_find(vfs->name)) != NULL;) {
+        if (found->xOpen != vfs_open || ((face *)found)->vfs->registered) return SQLITE_MISUSE;
+        h->vfs_unregister(found);
+        ((face *)found)->registered = false;
+    }
     face *f = face_for(vfs, h);
     if (!f) return SQLITE_NOMEM;
     int rc = h->vfs_register(&f->base, 0);
@@ -1274,8 +1281,7 @@ int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out) {
 
 void mv_vfs_unregister(mv_vfs *vfs) {
     sqlite3_mutex_enter(registry());
-    hide(vfs, NULL);
-    end_live(vfs);
+    end_live(vfs); /* hidden when the last reference goes: VACUUM and ATTACH, of connections that are open, look for the name */
     sqlite3_mutex_leave(registry());
     release(vfs);
 }

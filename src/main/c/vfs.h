@@ -26,8 +26,9 @@ struct sqlite3_vfs;
  * SQLITE_MISUSE if the name is taken in one of them, or too long; SQLITE_NOMEM. */
 int mv_vfs_register(mv_store *store, const char *name, mv_vfs **out);
 
-/* Takes the name back at once. Connections that are open go on, but for VACUUM and ATTACH, which look for the name; the store is held until the
- * last of them is closed. */
+/* The name is free at once, and no database can be opened by it. Connections that are open go on. As long as there are any, the hosts still find
+ * the VFS by its name, unless another store was registered under it: VACUUM and ATTACH look for the name of the main database's VFS. The store is held
+ * until the last of them is closed. */
 void mv_vfs_unregister(mv_vfs *vfs);
 
 /* The store that is registered under that name, held for the caller; NULL: none is. Any thread. */

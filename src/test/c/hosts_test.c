@@ -525,6 +525,44 @@ static void beside_a_file_in_exclusive_wal_mode(void) {
     CHECK_EQ(rmdir(folder), 0);
 }
 
+static int open_on_vfs(const other *host, const char *vfs, sqlite3 **db) {
+    return host->open_v2("a", db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI, vfs);
+}
+
+/* What SQLite looks for by the name of the main database's VFS is found as long as a connection is open, and the name is free all the same. */
+static void after_the_vfs_is_unregistered(void) {
+    for (int i = 0; i < HOSTS; i++) {
+        const other *host = &hosts[i];
+        mv_store *stores[2] = {mv_store_new(0, 0), mv_store_new(0, 0)};
+        mv_vfs *first, *second;
+        sqlite3 *db, *late, *next;
+        REQUIRE_EQ(mv_vfs_register(stores[0], "short-lived", &first), SQLITE_OK);
+        REQUIRE_EQ(open_on_vfs(host, "short-lived", &db), SQLITE_OK);
+        run_in(host, db, "CREATE TABLE t(x); INSERT INTO t VALUES (1)");
+        mv_vfs_unregister(first);
+        CHECK(!mv_vfs_store("short-lived"));
+        run_in(host, db, "CREATE INDEX i ON t(x); VACUUM; ATTACH ':memory:' AS m; CREATE TABLE m.u(x); ATTACH '' AS n; CREATE TABLE n.u(x)");
+        CHECK_EQ(host->exec(db, "ATTACH 'b' AS b", NULL, NULL, NULL), SQLITE_CANTOPEN);
+        CHECK_EQ(open_on_vfs(host, "short-lived", &late), SQLITE_CANTOPEN);
+        host->close(late);
+
+        REQUIRE_EQ(mv_vfs_register(stores[1], "short-lived", &second), SQLITE_OK);
+        REQUIRE_EQ(open_on_vfs(host, "short-lived", &next), SQLITE_OK);
+        check_value(host, next, "SELECT count(*) FROM sqlite_master", "0");
+        run_in(host, next, "CREATE TABLE t(x)");
+        run_in(host, db, "VACUUM; INSERT INTO t VALUES (2)");
+        check_value(host, next, "SELECT count(*) FROM t", "0");
+        check_value(host, db, "SELECT count(*) FROM t", "2");
+        CHECK_EQ(host->close(db), SQLITE_OK);
+        run_in(host, next, "VACUUM");
+        CHECK_EQ(host->close(next), SQLITE_OK);
+        mv_vfs_unregister(second);
+        CHECK_EQ(open_on_vfs(host, "short-lived", &late), SQLITE_ERROR); /* no such vfs */
+        host->close(late);
+        for (int j = 0; j < 2; j++) mv_store_release(stores[j]);
+    }
+}
+
 /* The host's own VFS knows folders. */
 static void a_folder_for_temporary_files(void) {
     sqlite3 *db = open_in(&hosts[0], "folder");
@@ -590,6 +628,7 @@ int main(int argc, char **argv) {
     RUN(a_transaction_on_several_files);
     RUN(beside_a_file_in_exclusive_wal_mode);
     RUN(a_folder_for_temporary_files);
+    RUN(after_the_vfs_is_unregistered);
     RUN(a_host_too_many);
     RUN(when_somebody_gives_vfses);
     return check_end();

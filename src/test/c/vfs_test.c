@@ -112,7 +112,7 @@ static void vfs_names_are_unique_and_come_free(void) {
     RUN_SQL(db, "PRAGMA journal_mode=DELETE; INSERT INTO t VALUES(1)");
     EXPECT_TEXT(db, "1", "SELECT x FROM t");
     sqlite3 *none = NULL;
-    CHECK_EQ(try_open(&e, "a", SQLITE_OPEN_READWRITE, &none), SQLITE_ERROR);
+    CHECK_EQ(try_open(&e, "a", SQLITE_OPEN_READWRITE, &none), SQLITE_CANTOPEN);
     CHECK_EQ(mv_vfs_register(e.store, e.name, &e.vfs), SQLITE_OK);
     sqlite3 *other = open_on(&e, "a"); /* a second VFS on the same store */
     EXPECT_TEXT(other, "1", "SELECT x FROM t");
