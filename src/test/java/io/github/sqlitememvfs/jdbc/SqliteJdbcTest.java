@@ -642,7 +642,7 @@ class SqliteJdbcTest {
       assertThrows(SQLException.class, source::getConnection);
       assertThrows(IllegalStateException.class, () -> vfs.jdbcUrl("a"));
       SQLException e = assertThrows(SQLException.class, () -> DriverManager.getConnection(source.url()).close());
-      assertTrue(e.getMessage().contains("SQLITE_CANTOPEN"), e.getMessage()); // as long as a connection is open: then there is no such VFS any more
+      assertTrue(e.getMessage().contains("SQLITE_CANTOPEN"), e.getMessage());
     }
   }
 
