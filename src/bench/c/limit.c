@@ -1,15 +1,18 @@
 /*
- * What a C program reaches with the engine that the library has: the limit for everything above it.
+ * What a C program reaches with the engine that the library has: the limit for everything above it. Compiled with STOCK defined, and with SQLite as it comes
+ * instead of the library's objects, it is what a C program reaches whose author has set no option.
  *
  *     limit                          reads commands from standard input, a line each, and answers each with a line; the benchmark drives it so
  *     limit instructions VFS ROWS    runs each work once, for callgrind: what `measured` runs is counted, work by work
  *
- * VFS is `memory` (:memory:), `memdb` (a named database of SQLite's memdb), or `ours`. The answer to a work is its CPU time and its wall time in nanoseconds,
+ * VFS is `memory` (:memory:), `memdb` (a named database of SQLite's memdb), or, unless compiled with STOCK, `ours`. The answer to a work is its CPU time and its wall time in nanoseconds,
  * then a sum over what it read or left, which Bench compares with everybody else's. Rows and keys are those of Rows.java.
  * Whatever fails ends the program with a message.
  */
+#ifndef STOCK
 #include "store.h"
 #include "vfs.h"
+#endif
 #include "sqlite3.h"
 
 #include <fcntl.h>
@@ -74,23 +77,42 @@ static int64_t key(uint64_t i, uint64_t rows) {
 
 /* ---- the works ------------------------------------------------------------------------------------ */
 
-static void create(const char *vfs) {
-    static mv_vfs *registered;
-    sqlite3_close(db);
-    db = NULL;
+enum { FLAGS = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE };
+
+#ifdef STOCK
+
+static void open_ours(const char *vfs) { fail(vfs, "no such VFS in SQLite as it comes"); }
+static void forget_ours(void) { }
+
+#else
+
+static mv_vfs *registered;
+
+static void open_ours(const char *vfs) {
+    mv_store *store = mv_store_new(0, 0);
+    if (!store) fail(vfs, "no memory");
+    must(mv_vfs_register(store, "ours", &registered), SQLITE_OK, vfs);
+    must(sqlite3_open_v2("bench", &db, FLAGS, "ours"), SQLITE_OK, vfs);
+    mv_store_release(store); /* the connection's database holds it */
+}
+
+static void forget_ours(void) {
     if (registered) mv_vfs_unregister(registered);
     registered = NULL;
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+}
+
+#endif
+
+static void create(const char *vfs) {
+    sqlite3_close(db);
+    db = NULL;
+    forget_ours();
     if (!strcmp(vfs, "memory")) {
-        must(sqlite3_open_v2(":memory:", &db, flags, NULL), SQLITE_OK, vfs);
+        must(sqlite3_open_v2(":memory:", &db, FLAGS, NULL), SQLITE_OK, vfs);
     } else if (!strcmp(vfs, "memdb")) {
-        must(sqlite3_open_v2("/bench", &db, flags, "memdb"), SQLITE_OK, vfs);
+        must(sqlite3_open_v2("/bench", &db, FLAGS, "memdb"), SQLITE_OK, vfs);
     } else if (!strcmp(vfs, "ours")) {
-        mv_store *store = mv_store_new(0, 0);
-        if (!store) fail(vfs, "no memory");
-        must(mv_vfs_register(store, "ours", &registered), SQLITE_OK, vfs);
-        must(sqlite3_open_v2("bench", &db, flags, "ours"), SQLITE_OK, vfs);
-        mv_store_release(store); /* the connection's database holds it */
+        open_ours(vfs);
     } else {
         fail(vfs, "no such VFS");
     }
@@ -183,6 +205,15 @@ static int64_t commits(int64_t rows, int64_t count) {
     return 0;
 }
 
+/* Runs a statement to its end: how many rows it had. */
+static int64_t rows_of(const char *sql) {
+    sqlite3_stmt *stmt = prepare(sql);
+    int64_t rows = 0;
+    while (sqlite3_step(stmt) == SQLITE_ROW) rows++;
+    must(sqlite3_finalize(stmt), SQLITE_OK, sql);
+    return rows;
+}
+
 /* What is in t, checked after works that write. */
 static int64_t content(void) {
     sqlite3_stmt *stmt = prepare("SELECT count(*) + sum(id) + cast(sum(value) AS INTEGER) + sum(length(name)) + sum(length(payload)) FROM t");
@@ -192,13 +223,23 @@ static int64_t content(void) {
     return sum;
 }
 
-/* Rows of BIG_PAYLOAD bytes, a transaction for each thousand: CPU nanoseconds a row for each step. A database that is full ends it early. */
-static void grow(int64_t rows_in_step, int64_t steps) {
+/* Takes so much memory from the system, writes to it, and gives it back: the next to take it need not wait for a host to give it. */
+static void touch(size_t size) {
+    volatile char *bytes = malloc(size);
+    if (!bytes) fail("touch", "no memory");
+    for (size_t i = 0; i < size; i += 4096) bytes[i] = 1;
+    free((void *)bytes);
+}
+
+/* Rows of BIG_PAYLOAD bytes, a transaction for each thousand: CPU nanoseconds a row for each step, into memory that was touched before. A database that is
+ * full ends it early. */
+static void grow(int64_t rows_in_step, int64_t steps, int64_t row_bytes) {
     static unsigned char payload[BIG_PAYLOAD];
     sqlite3_stmt *begin = prepare("BEGIN"), *commit = prepare("COMMIT"), *stmt = prepare("INSERT INTO t VALUES (?, ?, ?, ?)");
     printf("OK");
     int64_t id = 0;
     for (int64_t s = 0; s < steps; s++) {
+        touch((size_t)(rows_in_step * row_bytes));
         int64_t from = nanoseconds(CLOCK_THREAD_CPUTIME_ID);
         for (int64_t i = 0; i < rows_in_step; i++, id++) {
             if (i % 1000 == 0) step(begin);
@@ -303,7 +344,7 @@ void measured(void (*work)(void)) {
 
 static void answer(const char *line) {
     char text[1024];
-    int64_t a, b;
+    int64_t a, b, bytes;
     if (sscanf(line, "create %1000s", text) == 1) {
         create(text);
         printf("OK\n");
@@ -319,10 +360,12 @@ static void answer(const char *line) {
         TIMED(lookup(a, b));
     } else if (sscanf(line, "commits %" SCNd64 " %" SCNd64, &a, &b) == 2) {
         TIMED(commits(a, b));
+    } else if (sscanf(line, "sql %1000[^\n]", text) == 1) {
+        TIMED(rows_of(text));
     } else if (!strcmp(line, "content")) {
         TIMED(content());
-    } else if (sscanf(line, "grow %" SCNd64 " %" SCNd64, &a, &b) == 2) {
-        grow(a, b);
+    } else if (sscanf(line, "grow %" SCNd64 " %" SCNd64 " %" SCNd64, &a, &b, &bytes) == 3) {
+        grow(a, b, bytes);
     } else if (sscanf(line, "warm %" SCNd64, &a) == 1) {
         warm((size_t)a);
         printf("OK\n");

@@ -1,5 +1,6 @@
 package io.github.sqlitememvfs.bench;
 
+import io.github.sqlitememvfs.MemoryDataSource;
 import io.github.sqlitememvfs.MemoryVfs;
 import io.github.sqlitememvfs.SqliteConnection;
 import io.github.sqlitememvfs.SqliteStatement;
@@ -27,7 +28,7 @@ final class Carriers {
   }
 
   static final String[] IN = {
-    Ours.NAME, Ours.NAME + ", channel", "sqlite-jdbc, readAllBytes", "sqlite-jdbc, file copied"
+    Ours.NAME, Ours.NAME + ", channel", Jdbc.ON_OURS, "sqlite-jdbc, readAllBytes", "sqlite-jdbc, file copied"
   };
   static final String[] OUT = {Ours.NAME, Ours.NAME + ", channel", "sqlite-jdbc, serialize"};
 
@@ -48,6 +49,13 @@ final class Carriers {
         return count(vfs);
       }
     } else if (name.equals(IN[2])) {
+      try (MemoryVfs vfs = MemoryVfs.create(); InputStream in = Files.newInputStream(file)) {
+        vfs.deserialize("bench", in);
+        try (Connection connection = MemoryDataSource.of(vfs, "bench").getConnection()) {
+          return count(connection);
+        }
+      }
+    } else if (name.equals(IN[3])) {
       try (Connection connection = DriverManager.getConnection("jdbc:sqlite::memory:"); InputStream in = Files.newInputStream(file)) {
         ((SQLiteConnection) connection).deserialize("main", in.readAllBytes());
         return count(connection);

@@ -23,6 +23,8 @@ final class Chart {
   private static final int LEFT = 244;
   private static final int RIGHT = 216;
   private static final int BAR = 20;
+  private static final int LABEL = 18; // height of a line of text
+  private static final double CHARACTER = 8; // its width, at most
 
   private final StringBuilder svg = new StringBuilder();
 
@@ -142,6 +144,7 @@ final class Chart {
       chart.line("<text class=\"quiet\" text-anchor=\"middle\" x=\"%.1f\" y=\"%d\">%s</text>", left + room * x / xEnd, top + height + 20, plain(x));
     }
     chart.line("<text class=\"quiet\" x=\"%d\" y=\"%d\">%s</text>", left + room + 20, top + height + 20, escape(xUnit));
+    List<double[]> labels = new ArrayList<>();
     for (Line line : lines) {
       StringBuilder path = new StringBuilder();
       double x = left;
@@ -152,9 +155,25 @@ final class Chart {
         path.append(String.format(Locale.ROOT, "%s%.1f %.1f", i == 0 ? "M" : " L", x, y));
       }
       chart.line("<path class=\"%s\" d=\"%s\"/>", line.ours ? "ours" : "other", path);
-      chart.line("<text%s x=\"%.1f\" y=\"%.1f\">%s</text>", line.ours ? " class=\"ours\"" : "", x + 8, y + 5, escape(line.name));
+      double[] label = free(labels, x + 8, y + 5, line.name.length() * CHARACTER);
+      chart.line("<text%s x=\"%.1f\" y=\"%.1f\">%s</text>", line.ours ? " class=\"ours\"" : "", label[0], label[1], escape(line.name));
     }
     return chart.end();
+  }
+
+  /** The place for a label that is nearest to the one wanted and where none of the others is, which it then joins: x, y of its base line, width. */
+  private static double[] free(List<double[]> labels, double x, double y, double width) {
+    for (int step = 0; ; step++) {
+      double[] label = {x, y + (step % 2 == 0 ? -1 : 1) * (step + 1) / 2 * 2, width}; // 0, 2, -2, 4, ...
+      if (labels.stream().noneMatch(other -> overlap(other, label))) {
+        labels.add(label);
+        return label;
+      }
+    }
+  }
+
+  private static boolean overlap(double[] a, double[] b) {
+    return a[0] < b[0] + b[2] && b[0] < a[0] + a[2] && Math.abs(a[1] - b[1]) < LABEL;
   }
 
   /** A round step of which five or so make the whole. */

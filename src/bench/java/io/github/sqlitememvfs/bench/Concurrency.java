@@ -37,6 +37,7 @@ final class Concurrency {
     List<Shared> peers = new ArrayList<>();
     try {
       peers.add(Shared.ours());
+      peers.add(Shared.jdbcOnOurs());
       peers.add(Shared.wal(settings.temporary.resolve("sqlite-memory-vfs-bench-" + ProcessHandle.current().pid() + "-wal.db")));
       peers.add(Shared.h2());
       peers.add(Shared.memdb());

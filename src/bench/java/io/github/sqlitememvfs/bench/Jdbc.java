@@ -1,5 +1,7 @@
 package io.github.sqlitememvfs.bench;
 
+import io.github.sqlitememvfs.MemoryDataSource;
+import io.github.sqlitememvfs.MemoryVfs;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -7,13 +9,18 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 
-/** Anything with a JDBC driver: sqlite-jdbc and H2. */
+/** Anything with a JDBC driver: sqlite-jdbc, also on databases of this library, and H2. */
 final class Jdbc extends Peer {
+  /** sqlite-jdbc on databases of this library: what a connection pool and Spring get. */
+  static final String ON_OURS = "sqlite-jdbc on this library";
+
+
   /** By default H2 keeps the result of a query and gives it again as long as nothing has changed, without doing any work. */
   static final String H2_OPTIONS = "NON_KEYWORDS=VALUE;OPTIMIZE_REUSE_RESULTS=0";
 
-  private final String url;
+  private final String url; // null: a database of this library
   private final boolean onlyAutocommit;
+  private MemoryVfs vfs;
   private Connection connection;
 
   private Jdbc(String name, String url, boolean onlyAutocommit) {
@@ -36,6 +43,10 @@ final class Jdbc extends Peer {
     return new Jdbc("sqlite-jdbc memdb", "jdbc:sqlite:file:/bench?vfs=memdb", false);
   }
 
+  static Jdbc onOurs() {
+    return new Jdbc(ON_OURS, null, false);
+  }
+
   static Jdbc h2() {
     return new Jdbc("H2 in memory", "jdbc:h2:mem:bench;" + H2_OPTIONS, false);
   }
@@ -48,7 +59,12 @@ final class Jdbc extends Peer {
   @Override
   void create() throws SQLException {
     close();
-    connection = DriverManager.getConnection(url); // the last connection's close drops the database
+    if (url != null) {
+      connection = DriverManager.getConnection(url); // the last connection's close drops the database
+    } else {
+      vfs = MemoryVfs.create();
+      connection = MemoryDataSource.of(vfs, "bench").getConnection();
+    }
     create(connection);
   }
 
@@ -141,6 +157,21 @@ final class Jdbc extends Peer {
   }
 
   @Override
+  long execute(String sql) throws SQLException {
+    try (Statement statement = connection.createStatement()) {
+      long rows = 0;
+      if (statement.execute(sql)) {
+        try (ResultSet row = statement.getResultSet()) {
+          while (row.next()) {
+            rows++;
+          }
+        }
+      }
+      return rows;
+    }
+  }
+
+  @Override
   long content() throws SQLException {
     try (Statement statement = connection.createStatement(); ResultSet row = statement.executeQuery(Rows.CONTENT)) {
       row.next();
@@ -153,6 +184,10 @@ final class Jdbc extends Peer {
     if (connection != null) {
       connection.close();
       connection = null;
+    }
+    if (vfs != null) {
+      vfs.close();
+      vfs = null;
     }
   }
 }

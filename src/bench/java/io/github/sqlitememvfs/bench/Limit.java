@@ -17,28 +17,41 @@ final class Limit extends Peer {
   private final BufferedReader answers;
 
   /** vfs: memory, memdb or ours. */
-  Limit(String name, String vfs) throws IOException {
+  private Limit(String name, String vfs, Path program) throws IOException {
     super(name);
     this.vfs = vfs;
-    process = new ProcessBuilder(program().toString()).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    process = new ProcessBuilder(program.toString()).redirectError(ProcessBuilder.Redirect.INHERIT).start();
     commands = new OutputStreamWriter(process.getOutputStream(), StandardCharsets.UTF_8);
     answers = new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
   }
 
   static Limit memory() throws IOException {
-    return new Limit("C :memory:", "memory");
+    return new Limit("C :memory:", "memory", program());
   }
 
   static Limit memdb() throws IOException {
-    return new Limit("C memdb", "memdb");
+    return new Limit("C memdb", "memdb", program());
   }
 
   static Limit ours() throws IOException {
-    return new Limit("C, this library's VFS", "ours");
+    return new Limit("C, this library's VFS", "ours", program());
+  }
+
+  /** With SQLite as it comes, without any option. */
+  static Limit stockMemory() throws IOException {
+    return new Limit("C :memory:, stock SQLite", "memory", stockProgram());
+  }
+
+  static Limit stockMemdb() throws IOException {
+    return new Limit("C memdb, stock SQLite", "memdb", stockProgram());
   }
 
   static Path program() {
     return Path.of(System.getProperty("bench.limit"));
+  }
+
+  private static Path stockProgram() {
+    return Path.of(System.getProperty("bench.limit.stock"));
   }
 
   /** The words of the answer. */
@@ -103,6 +116,16 @@ final class Limit extends Peer {
   @Override
   long lookup(long rows, long count) {
     return work("lookup " + rows + " " + count).sum();
+  }
+
+  @Override
+  Figure measure(String sql) {
+    return work("sql " + sql);
+  }
+
+  @Override
+  long execute(String sql) {
+    return measure(sql).sum();
   }
 
   @Override

@@ -109,6 +109,17 @@ final class Ours extends Peer {
   }
 
   @Override
+  long execute(String sql) {
+    try (SqliteStatement statement = connection.prepare(sql)) {
+      long rows = 0;
+      while (statement.step()) {
+        rows++;
+      }
+      return rows;
+    }
+  }
+
+  @Override
   long content() {
     try (SqliteStatement content = connection.query(Rows.CONTENT)) {
       content.step();

@@ -35,6 +35,18 @@ abstract class Peer implements AutoCloseable {
   /** {@link Rows#CONTENT}. */
   abstract long content() throws Exception;
 
+  /** Runs any statement to its end, and returns how many rows it had. */
+  abstract long execute(String sql) throws Exception;
+
+  /** The same; the sum of the figure is how many rows it had. */
+  Figure measure(String sql) throws Exception {
+    long wall = System.nanoTime();
+    long cpu = THREADS.getCurrentThreadCpuTime();
+    long rows = execute(sql);
+    cpu = THREADS.getCurrentThreadCpuTime() - cpu;
+    return new Figure(cpu, System.nanoTime() - wall, rows);
+  }
+
   boolean does(Work work) {
     return true;
   }

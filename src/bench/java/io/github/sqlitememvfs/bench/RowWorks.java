@@ -36,7 +36,7 @@ final class RowWorks {
 
   private void run(List<Work> works) throws Exception {
     Limit c = Limit.memory();
-    List<Peer> peers = new ArrayList<>(List.of(c, new Ours(), Jdbc.sqlite(), Jdbc.sqliteWithoutKeys(), Jdbc.memdb()));
+    List<Peer> peers = new ArrayList<>(List.of(c, new Ours(), Jdbc.onOurs(), Jdbc.sqlite(), Jdbc.sqliteWithoutKeys(), Jdbc.memdb()));
     String missing = Sqlite4java.missing();
     if (missing == null) {
       peers.add(new Sqlite4java());
@@ -46,6 +46,7 @@ final class RowWorks {
     peers.add(Jdbc.h2());
     peers.add(Limit.memdb());
     peers.add(Limit.ours());
+    peers.add(Limit.stockMemory());
     try {
       report.section("Rows in and out");
       report.text(

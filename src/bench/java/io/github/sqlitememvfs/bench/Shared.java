@@ -133,14 +133,28 @@ abstract class Shared implements AutoCloseable {
     Properties properties = new Properties();
     properties.setProperty("journal_mode", "WAL");
     properties.setProperty("synchronous", "OFF");
-    return jdbc("sqlite-jdbc WAL in /dev/shm", "jdbc:sqlite:" + file, properties, file);
+    return jdbc("sqlite-jdbc WAL in /dev/shm", "jdbc:sqlite:" + file, properties, deletion(file));
   }
 
   static Shared h2() throws SQLException {
     return jdbc("H2 in memory", "jdbc:h2:mem:shared;" + Jdbc.H2_OPTIONS + ";LOCK_TIMEOUT=" + BUSY_MILLIS, new Properties(), null);
   }
 
-  private static Shared jdbc(String name, String url, Properties properties, Path file) throws SQLException {
+  static Shared jdbcOnOurs() throws SQLException {
+    MemoryVfs vfs = MemoryVfs.create();
+    return jdbc(Jdbc.ON_OURS, vfs.jdbcUrl("bench"), new Properties(), vfs::close);
+  }
+
+  private static AutoCloseable deletion(Path file) {
+    return () -> {
+      for (String suffix : new String[] {"", "-wal", "-shm"}) {
+        Files.deleteIfExists(Path.of(file + suffix));
+      }
+    };
+  }
+
+  /** last: is closed after all connections. */
+  private static Shared jdbc(String name, String url, Properties properties, AutoCloseable last) throws SQLException {
     if (url.startsWith("jdbc:sqlite:")) {
       properties.setProperty("busy_timeout", Integer.toString(BUSY_MILLIS));
       properties.setProperty("transaction_mode", "IMMEDIATE");
@@ -157,10 +171,8 @@ abstract class Shared implements AutoCloseable {
       @Override
       public void close() throws Exception {
         first.close();
-        if (file != null) {
-          for (String suffix : new String[] {"", "-wal", "-shm"}) {
-            Files.deleteIfExists(Path.of(file + suffix));
-          }
+        if (last != null) {
+          last.close();
         }
       }
     };

@@ -37,16 +37,17 @@ final class Small {
       String[] name = found.getParams().getBenchmark().split("\\.");
       Result<?> result = found.getPrimaryResult();
       Spread spread = new Spread(result.getScore(), result.getStatistics().getMin(), result.getStatistics().getMax());
-      int column = name[name.length - 2].equals("SmallThings") ? 0 : 1;
-      table.computeIfAbsent(name[name.length - 1], n -> new String[] {"", "-"})[column] = spread.toString();
+      String database = found.getParams().getParam("database");
+      int column = database == null ? 0 : database.equals(Ours.NAME) ? 1 : 2;
+      table.computeIfAbsent(name[name.length - 1], n -> new String[] {"", "-", "-"})[column] = spread.toString();
     }
     report.section("Small things");
     report.text(
         "By JMH: nanoseconds on the wall for a call or two, mean and range of the iterations. A lookup is bind, step, four columns and reset; inserts are transactions of one"
-            + " row. sqlite-jdbc with a named memdb.");
+            + " row.");
     List<String> rows = new ArrayList<>();
-    table.forEach((name, values) -> rows.add(words(name) + " | " + values[0] + " | " + values[1]));
-    report.table("ns | " + Ours.NAME + " | sqlite-jdbc", rows);
+    table.forEach((name, values) -> rows.add(words(name) + " | " + values[0] + " | " + values[1] + " | " + values[2]));
+    report.table("ns | " + Ours.NAME + " | " + Jdbc.ON_OURS + " | sqlite-jdbc, a named memdb", rows);
   }
 
   /** snapshotAndClose: snapshot and close; names of methods stay. */

@@ -1,5 +1,6 @@
 package io.github.sqlitememvfs.bench;
 
+import io.github.sqlitememvfs.MemoryVfs;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.PreparedStatement;
@@ -11,19 +12,24 @@ import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
 import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** The same of sqlite-jdbc, with a named memdb: what there is of them. */
+/** The same of sqlite-jdbc: what there is of them. On a named memdb, and on databases of this library. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class SmallThingsOfSqliteJdbc {
   private static final int ROWS = 10_000;
-  private static final String URL = "jdbc:sqlite:file:/small?vfs=memdb";
 
+  /** What the databases are of. */
+  @Param({"memdb", Ours.NAME})
+  public String database;
+
+  private MemoryVfs vfs;
   private Connection connection;
   private PreparedStatement lookup;
   private ResultSet row;
@@ -34,7 +40,8 @@ public class SmallThingsOfSqliteJdbc {
   /** A database with rows, and statements on it. */
   @Setup
   public void open() throws SQLException {
-    connection = DriverManager.getConnection(URL);
+    vfs = MemoryVfs.create();
+    connection = connect("small");
     Jdbc.create(connection);
     Jdbc.insert(connection, 0, ROWS);
     lookup = connection.prepareStatement(Rows.LOOKUP);
@@ -42,7 +49,7 @@ public class SmallThingsOfSqliteJdbc {
     one.setLong(1, 7);
     row = one.executeQuery();
     row.next();
-    other = DriverManager.getConnection("jdbc:sqlite:file:/other?vfs=memdb");
+    other = connect("other");
     try (Statement create = other.createStatement()) {
       create.execute(Rows.CREATE);
     }
@@ -53,6 +60,11 @@ public class SmallThingsOfSqliteJdbc {
   public void close() throws SQLException {
     connection.close();
     other.close();
+    vfs.close();
+  }
+
+  private Connection connect(String name) throws SQLException {
+    return DriverManager.getConnection(database.equals("memdb") ? "jdbc:sqlite:file:/" + name + "?vfs=memdb" : vfs.jdbcUrl(name));
   }
 
   @Benchmark
@@ -97,6 +109,6 @@ public class SmallThingsOfSqliteJdbc {
 
   @Benchmark
   public void openAndCloseConnection() throws SQLException {
-    DriverManager.getConnection(URL).close();
+    connect("small").close();
   }
 }

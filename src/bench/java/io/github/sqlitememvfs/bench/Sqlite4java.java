@@ -99,6 +99,17 @@ final class Sqlite4java extends Peer {
   }
 
   @Override
+  long execute(String sql) throws SQLiteException {
+    SQLiteStatement statement = connection.prepare(sql, false);
+    long rows = 0;
+    while (statement.step()) {
+      rows++;
+    }
+    statement.dispose();
+    return rows;
+  }
+
+  @Override
   long content() throws SQLiteException {
     SQLiteStatement content = connection.prepare(Rows.CONTENT);
     content.step();

@@ -70,7 +70,7 @@ final class Streams {
     }
     report.target("Stream of " + size + " in", "at most 2 x read and copy", inRatio.middle() + " x", inRatio.range(), inRatio.median() <= 2);
     report.target(size + " out to a stream", "at most 2 x memcpy", outRatio.middle() + " x", outRatio.range(), outRatio.median() <= 2);
-    String jdbc = Carriers.IN[2];
+    String jdbc = Carriers.IN[3];
     report.headline(
         3,
         String.format(
@@ -151,7 +151,7 @@ final class Streams {
       String memories = "";
       if (way < n) {
         double[] fresh = fresh(direction, name);
-        if (name.equals(Carriers.IN[3])) { // its copy is not in the process, and in memory nevertheless
+        if (name.equals(Carriers.IN[4])) { // its copy is not in the process, and in memory nevertheless
           fresh[1] += bytes / 1e6;
           fresh[2] += bytes / 1e6;
         }
