@@ -12,6 +12,8 @@ import java.util.logging.Logger;
 final class Sqlite4java extends Peer {
   private static final Logger LOGGER = Logger.getLogger("com.almworks.sqlite4java"); // kept, or its level would be forgotten
 
+  private static boolean loaded;
+
   private SQLiteConnection connection;
 
   Sqlite4java() {
@@ -20,6 +22,9 @@ final class Sqlite4java extends Peer {
 
   /** Why it cannot be had here, or null. Its native library is a file of its own beside the jar. */
   static String missing() {
+    if (loaded) {
+      return null;
+    }
     String library = System.getProperty("bench.sqlite4java", "");
     if (!new File(library).isFile() || !System.getProperty("os.arch").equals("amd64")) {
       return "its native library is for Linux x86-64";
@@ -28,6 +33,7 @@ final class Sqlite4java extends Peer {
     SQLite.setLibraryPath(new File(library).getParent());
     try {
       SQLite.loadLibrary();
+      loaded = true;
       return null;
     } catch (SQLiteException e) {
       return String.valueOf(e.getMessage());
