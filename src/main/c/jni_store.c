@@ -263,6 +263,16 @@ static jint loadFinish(JNIEnv *env, jclass c, jlong load) {
     return (jint)mv_load_finish(LOAD(load));
 }
 
+static jint loadWal(JNIEnv *env, jclass c, jlong load) {
+    (void)env, (void)c;
+    return (jint)mv_load_wal(LOAD(load));
+}
+
+static jlong loadFrames(JNIEnv *env, jclass c, jlong load) {
+    (void)env, (void)c;
+    return (jlong)mv_load_frames(LOAD(load));
+}
+
 static jbyteArray loadMessage(JNIEnv *env, jclass c, jlong load) {
     (void)c;
     const char *message = mv_load_message(LOAD(load));
@@ -324,6 +334,8 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(loadFilled, "(JI)I"),
     MV_NATIVE(loadWrite, "(J[BII)I"),
     MV_NATIVE(loadWriteDirect, "(JLjava/nio/ByteBuffer;II)I"),
+    MV_NATIVE(loadWal, "(J)I"),
+    MV_NATIVE(loadFrames, "(J)J"),
     MV_NATIVE(loadFinish, "(J)I"),
     MV_NATIVE(loadMessage, "(J)[B"),
     MV_NATIVE(publish, "(J[BJJ)I"),

@@ -1,5 +1,6 @@
-/* Loads: new content from a stream of bytes. See store.h. */
+/* Loads: new content from a stream of bytes, and of a write-ahead log. See store.h. */
 #include "store_internal.h"
+#include "wal.h"
 
 #include "looks.h"
 #include "sqlite3.h"
@@ -7,6 +8,8 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+#define LOCK_BYTE 0x40000000 /* where SQLite locks a file: that page holds nothing */
 
 #define HEADER 100 /* bytes of an SQLite database's header: https://sqlite.org/fileformat.html#the_database_header */
 
@@ -23,6 +26,9 @@ struct mv_load {
     size_t run;               /* blocks to ask for next time */
     const void *first;        /* within the mv_load_write of the first bytes: these; else NULL */
     size_t first_n;
+    bool in_wal;              /* the database's bytes have ended, and those of its write-ahead log come */
+    mv_wal *wal;              /* NULL: none, or one that nobody reads */
+    uint64_t frames;          /* taken from it */
     mv_result failed;         /* nothing more is taken */
     uint64_t ticket;          /* place in the queue of writers, 0 for none */
     mv_database *waited;      /* that queue's, if mv_load_waiter was called: a handle, whose slot may be promised */
@@ -61,6 +67,7 @@ void mv_load_drop(mv_load *load) {
     if (!load) return;
     mv_store *store = load->store;
     stop_waiting(load);
+    mv_wal_free(load->wal);
     mv_edit_drop(&load->edit);
     sqlite3_free(load->version);
     sqlite3_free(load);
@@ -98,14 +105,6 @@ static mv_result more_blocks(mv_load *load) {
     return rc == MV_FULL && mv_store_collect(load->store) ? try_more_blocks(load) : rc;
 }
 
-mv_result mv_load_space(mv_load *load, void **to, size_t *n) {
-    if (!load->failed && load->to == load->end) load->failed = more_blocks(load);
-    if (load->failed) return load->failed;
-    *to = load->to;
-    *n = (size_t)(load->end - load->to);
-    return MV_OK;
-}
-
 static uint32_t get4(const uint8_t *p) {
     return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
@@ -116,6 +115,10 @@ static uint32_t page_size_of(const uint8_t *header) {
 }
 
 static const char MAGIC[16] = "SQLite format 3";
+
+/* What SQLite checks before it opens a file: lockBtree in btree.c. */
+#define MAX_READ_VERSION 2
+#define MIN_USABLE 480 /* bytes of a page without its reserved space */
 
 /* Adds to the message what the bytes look like, n of which are in the header. */
 static void add_looks(mv_load *load, size_t n) {
@@ -141,7 +144,37 @@ static mv_result check_header(mv_load *load) {
                  "not an SQLite database: the page size at bytes 16 to 17 is %u, not a power of two from 512 to 65536", (unsigned)page_size);
         return MV_NOTADB;
     }
+    if (h[19] > MAX_READ_VERSION) {
+        snprintf(load->message, sizeof load->message,
+                 "not an SQLite database that can be read: the read version at byte 19 is %d, and must be at most %d", h[19], MAX_READ_VERSION);
+        return MV_NOTADB;
+    }
+    for (int i = 0; i < 3; i++) {
+        static const uint8_t fractions[] = {64, 32, 32};
+        if (h[21 + i] == fractions[i]) continue;
+        snprintf(load->message, sizeof load->message, "not an SQLite database: the payload fraction at byte %d is %d, and must be %d", 21 + i, h[21 + i],
+                 fractions[i]);
+        return MV_NOTADB;
+    }
+    if (page_size - h[20] < MIN_USABLE) {
+        snprintf(load->message, sizeof load->message, "not an SQLite database: the reserved space at byte 20 is %d, and must be at most %u for pages of %u bytes",
+                 h[20], (unsigned)(page_size - MIN_USABLE), (unsigned)page_size);
+        return MV_NOTADB;
+    }
     return MV_OK;
+}
+
+/* WAL mode becomes rollback mode. A write version that SQLite does not know stays: it makes the database read-only. */
+static void leave_wal_mode(uint8_t *header) {
+    if (header[18] == 2) header[18] = 1;
+    if (header[19] == 2) header[19] = 1;
+}
+
+static mv_result too_short(mv_load *load) {
+    snprintf(load->message, sizeof load->message, "not an SQLite database: it ends after %d bytes, within the header of 100", (int)load->size);
+    size_t magic = (size_t)load->size < sizeof MAGIC ? (size_t)load->size : sizeof MAGIC;
+    if (memcmp(load->header, MAGIC, magic) != 0) add_looks(load, (size_t)load->size);
+    return MV_NOTADB;
 }
 
 /* The header is complete: with the page size known, the blocks can begin. */
@@ -151,17 +184,118 @@ static mv_result start(mv_load *load) {
     load->table.shift = mv_shift_for(load->store->block_size ? load->store->block_size : page_size_of(load->header));
     rc = more_blocks(load);
     if (rc) return rc;
-    if (load->header[18] == 2) load->header[18] = 1; /* write-ahead log: to rollback journal */
-    if (load->header[19] == 2) load->header[19] = 1;
+    leave_wal_mode(load->header);
     memcpy(load->to, load->header, HEADER);
     load->to += HEADER;
     load->started = true;
     return MV_OK;
 }
 
+/* ---- the write-ahead log ---- */
+
+static mv_result fail_log(mv_load *load, uint32_t commit, uint64_t page) {
+    snprintf(load->message, sizeof load->message,
+             "truncated SQLite database: frame %llu of its write-ahead log gives it %u pages, but page %llu is neither in the database nor in the log",
+             (unsigned long long)mv_wal_frames(load->wal), (unsigned)commit, (unsigned long long)page);
+    return MV_TRUNCATED;
+}
+
+/* Copies a page into the blocks where it lies. */
+static mv_result put_page(mv_load *load, const char *page, uint32_t page_size, uint64_t number) {
+    size_t block_size = mv_table_block_size(&load->table);
+    uint64_t at = (number - 1) * page_size;
+    for (uint32_t done = 0; done < page_size;) {
+        size_t within = (size_t)(at + done) & (block_size - 1), n = block_size - within;
+        if (n > page_size - done) n = page_size - done;
+        uint64_t place = (at + done) >> load->table.shift;
+        void *block;
+        mv_result rc = mv_table_own(&load->table, &load->edit, place, n < block_size, &block);
+        if (rc == MV_FULL && mv_store_collect(load->store)) rc = mv_table_own(&load->table, &load->edit, place, n < block_size, &block);
+        if (rc) return rc;
+        memcpy((char *)block + within, page + done, n);
+        if (at + done == 0) {
+            memcpy(load->header, block, HEADER);
+            leave_wal_mode(load->header);
+            memcpy(block, load->header, HEADER);
+        }
+        done += (uint32_t)n;
+    }
+    return MV_OK;
+}
+
+/* Makes the pages of a transaction, and its size, those of the database. SQLite writes all pages that it adds, but the one that holds its locks. */
+static mv_result take_commit(mv_load *load, const mv_wal_pages *pages, uint32_t page_size) {
+    uint64_t before = ((uint64_t)load->size + page_size - 1) / page_size, lock_page = LOCK_BYTE / page_size + 1;
+    for (const void *page = pages->first; page; page = mv_record_of(page)->next) {
+        uint64_t number = mv_birth(page);
+        mv_result rc = number <= pages->commit ? put_page(load, page, page_size, number) : MV_OK;
+        if (rc) return rc;
+    }
+    for (uint64_t number = before + 1; number <= pages->commit; number++)
+        if (number != lock_page && !mv_table_find(&load->table, (number - 1) * page_size >> load->table.shift)) return fail_log(load, pages->commit, number);
+    load->size = (int64_t)pages->commit * page_size;
+    return mv_table_cut(&load->table, &load->edit, mv_table_blocks(&load->table, load->size));
+}
+
+static mv_result log_space(mv_load *load) {
+    size_t n;
+    mv_result rc = mv_wal_space(load->wal, &load->to, &n);
+    if (rc == MV_FULL && mv_store_collect(load->store)) rc = mv_wal_space(load->wal, &load->to, &n);
+    load->end = rc ? load->to : load->to + n;
+    return rc;
+}
+
+static mv_result log_filled(mv_load *load) {
+    mv_wal_pages pages;
+    mv_result rc = mv_wal_filled(load->wal, &pages, load->message, sizeof load->message);
+    if (!rc && pages.commit) rc = take_commit(load, &pages, page_size_of(load->header));
+    load->frames = mv_wal_frames(load->wal);
+    return rc;
+}
+
+/* What stands behind the database's last byte becomes zeros, and what is behind its last page goes: pages from the log may come there. */
+static mv_result end_of_database(mv_load *load) {
+    uint32_t page_size = page_size_of(load->header);
+    memset(load->to, 0, (size_t)(load->end - load->to));
+    load->to = load->end = NULL;
+    uint64_t pages = ((uint64_t)load->size + page_size - 1) / page_size;
+    return mv_table_cut(&load->table, &load->edit, mv_table_blocks(&load->table, (int64_t)(pages * page_size)));
+}
+
+mv_result mv_load_wal(mv_load *load) {
+    if (load->failed || load->in_wal) return load->failed;
+    load->in_wal = true;
+    if (load->size > 0 && !load->started) return load->failed = too_short(load);
+    if (load->started) load->failed = end_of_database(load);
+    if (load->failed) return load->failed;
+    /* SQLite deletes the log of an empty file without reading it. */
+    load->wal = mv_wal_new(&load->store->arena, load->started ? page_size_of(load->header) : 0);
+    if (!load->wal) load->failed = MV_NOMEM;
+    load->to = load->end = NULL;
+    return load->failed;
+}
+
+uint64_t mv_load_frames(const mv_load *load) {
+    return load->frames;
+}
+
+/* ---- bytes ---- */
+
+mv_result mv_load_space(mv_load *load, void **to, size_t *n) {
+    if (!load->failed && load->to == load->end) load->failed = load->in_wal ? log_space(load) : more_blocks(load);
+    if (load->failed) return load->failed;
+    *to = load->to;
+    *n = (size_t)(load->end - load->to);
+    return MV_OK;
+}
+
 mv_result mv_load_filled(mv_load *load, size_t n) {
     assert(n <= (size_t)(load->end - load->to));
     load->to += n;
+    if (load->in_wal) {
+        if (n > 0 && load->to == load->end) load->failed = log_filled(load);
+        return load->failed;
+    }
     load->size += (int64_t)n;
     if (!load->started && load->to == load->end) load->failed = start(load);
     return load->failed;
@@ -196,29 +330,34 @@ mv_result mv_load_write(mv_load *load, const void *from, size_t n) {
 
 mv_result mv_load_finish(mv_load *load) {
     if (load->failed) return load->failed;
+    if (load->in_wal) {
+        size_t rest = load->end - load->to, n; /* of what was asked for last */
+        char *to;
+        load->failed = load->to == load->end ? MV_OK : mv_wal_space(load->wal, &to, &n);
+        if (!load->failed) load->failed = mv_wal_end(load->wal, load->to == load->end ? 0 : n - rest, load->message, sizeof load->message);
+        if (load->failed) return load->failed;
+    }
     if (load->size == 0) return MV_OK;
-    if (!load->started) {
-        snprintf(load->message, sizeof load->message,
-                 "not an SQLite database: it ends after %d bytes, within the header of 100", (int)load->size);
-        size_t magic = (size_t)load->size < sizeof MAGIC ? (size_t)load->size : sizeof MAGIC;
-        if (memcmp(load->header, MAGIC, magic) != 0) add_looks(load, (size_t)load->size);
-        return MV_NOTADB;
+    if (!load->started) return too_short(load);
+    if (load->frames) {
+        mv_result rc = check_header(load); /* it may be one from the log */
+        if (rc) return rc;
     }
     const uint8_t *h = load->header;
     uint32_t page_size = page_size_of(h), pages = get4(h + 28);
-    bool pages_valid = pages > 0 && memcmp(h + 24, h + 92, 4) == 0; /* else SQLite goes by the length, too */
+    bool pages_valid = pages > 0 && memcmp(h + 24, h + 92, 4) == 0; /* else SQLite goes by the length */
     if (pages_valid && (uint64_t)load->size < (uint64_t)pages * page_size) {
         snprintf(load->message, sizeof load->message,
                  "truncated SQLite database: it ends after %lld bytes, but its header (bytes 28 to 31) tells of %u pages of %u bytes, which are %llu",
                  (long long)load->size, (unsigned)pages, (unsigned)page_size, (unsigned long long)pages * page_size);
         return MV_TRUNCATED;
     }
-    if (load->size % page_size != 0) {
-        snprintf(load->message, sizeof load->message,
-                 "truncated SQLite database: it ends after %lld bytes, within page %lld of %u bytes",
-                 (long long)load->size, (long long)(load->size / page_size + 1), (unsigned)page_size);
-        return MV_TRUNCATED;
+    if (!load->in_wal) {
+        mv_result rc = end_of_database(load);
+        if (rc) return rc;
     }
+    if (!pages_valid) pages = (uint32_t)(((uint64_t)load->size + page_size - 1) / page_size);
+    load->size = (int64_t)pages * page_size;
     mv_result rc = mv_table_cut(&load->table, &load->edit, mv_table_blocks(&load->table, load->size));
     assert(rc == MV_OK); /* all nodes are the edit's own */
     mv_edit_free_discarded(&load->edit, NULL);

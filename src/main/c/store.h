@@ -268,8 +268,13 @@ mv_result mv_load_space(mv_load *load, void **to, size_t *n);
 mv_result mv_load_filled(mv_load *load, size_t n);
 /* Space and filled in one, for bytes that lie elsewhere. */
 mv_result mv_load_write(mv_load *load, const void *from, size_t n);
+/* The database's bytes have ended, and what is taken over next is its write-ahead log: wal.h. MV_NOTADB, MV_NOMEM. */
+mv_result mv_load_wal(mv_load *load);
+/* Frames that were taken from the log: up to its last commit. */
+uint64_t mv_load_frames(const mv_load *load);
 /* The source has ended: checks the length against the header, and makes a WAL-mode file a rollback-mode one
- * (header bytes 18 and 19). MV_NOTADB, MV_TRUNCATED. */
+ * (header bytes 18 and 19). Bytes behind the last page that the header tells of go; where the header does not tell, the last page may be a part, with zeros
+ * behind it. MV_NOTADB, MV_TRUNCATED. */
 mv_result mv_load_finish(mv_load *load);
 int64_t mv_load_size(const mv_load *load);
 /* After MV_NOTADB or MV_TRUNCATED: what was wrong, and where. Lives as long as the load. */

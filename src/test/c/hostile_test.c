@@ -426,6 +426,7 @@ static size_t repair(uint8_t *bytes, size_t n) {
     if (n < 512)
         return n;
     memcpy(bytes, "SQLite format 3", 16);
+    memcpy(bytes + 18, "\1\1\0\100\40\40", 6); /* versions, no reserved space, payload fractions */
     unsigned page_size = get2(bytes + 16) == 1 ? 65536 : get2(bytes + 16);
     if (page_size < 512 || (page_size & (page_size - 1)) || page_size > n) {
         page_size = 512;

@@ -1116,7 +1116,7 @@ static mv_result load_outcome(uint32_t kind, size_t size) {
         return MV_OK;
     if (size < 100)
         return MV_NOTADB;
-    return kind == 1 || kind == 2 || kind == 8 ? MV_TRUNCATED : MV_OK;
+    return kind == 1 || kind == 2 ? MV_TRUNCATED : MV_OK;
 }
 
 static void begin_load_of(model *m, load *l, int name, uint32_t kind) {
@@ -1146,17 +1146,14 @@ static void begin_load_of(model *m, load *l, int name, uint32_t kind) {
     case 5:
         l->size = next_number(m, 100);
         break;
-    case 6: /* more pages than the header tells */
+    case 6: /* more pages than the header tells, by a count that is not valid: the length counts */
         put32(l->file + 28, pages > 1 ? pages - 1 : 1);
+        l->file[92]++;
         break;
     case 7: /* write-ahead mode: taken off */
         l->file[18] = l->file[19] = 2;
         break;
-    case 8: /* as much as the header tells, and part of a page */
-        put32(l->file + 28, pages - 1);
-        l->size--;
-        break;
-    case 9: /* pages are missing, but who wrote it did not know of this field */
+    case 8: /* pages are missing, but who wrote it did not know of this field */
         put32(l->file + 28, pages + 1);
         l->file[92]++;
         break;

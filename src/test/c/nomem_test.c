@@ -1077,6 +1077,8 @@ static void loads(void) {
             memcpy(bytes, "SQLite format 3", 16);
             bytes[16] = (uint8_t)(page >> 8);
             bytes[17] = page == 65536;
+            bytes[21] = 64;
+            bytes[22] = bytes[23] = 32;
             for (size_t at = 100; at < l.n; at += 97) bytes[at] = (uint8_t)at;
             l.bytes = bytes;
             for (int over = 0; over < 2; over++) {
@@ -1222,6 +1224,9 @@ static void fill_page(uint8_t *page, uint32_t size, uint64_t number) {
     page[16] = (uint8_t)(size >> 8);
     page[17] = (uint8_t)(size >> 16);
     page[18] = page[19] = 1;
+    page[20] = 0;
+    page[21] = 64;
+    page[22] = page[23] = 32;
     memset(page + 24, 0, 8); /* no number of pages: the length counts */
 }
 

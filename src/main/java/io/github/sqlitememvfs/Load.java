@@ -107,9 +107,18 @@ final class Load implements AutoCloseable {
     return space;
   }
 
-  /** Makes what was read the content of the database, after waiting for its writer for that long at the most. */
-  void publish(long busyTimeoutMillis) {
+  /** What is read next is the database's write-ahead log. */
+  void beginWal() {
+    check(Native.loadWal(address));
+  }
+
+  /**
+   * Makes what was read the content of the database, after waiting for its writer for that long at the most. Frames that were taken
+   * from the write-ahead log.
+   */
+  long publish(long busyTimeoutMillis) {
     check(Native.loadFinish(address));
+    long frames = Native.loadFrames(address);
     long start = System.nanoTime();
     long most = TimeUnit.MILLISECONDS.toMicros(Math.min(busyTimeoutMillis, Integer.MAX_VALUE));
     int result;
@@ -121,6 +130,7 @@ final class Load implements AutoCloseable {
     }
     check(result);
     address = 0;
+    return frames;
   }
 
   private WriterTurn awaitWriter(long micros) {

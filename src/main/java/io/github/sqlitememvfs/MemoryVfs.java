@@ -351,8 +351,11 @@ public final class MemoryVfs implements AutoCloseable {
    * are open see the new content in their next transaction, and go on seeing the old one in a transaction that is
    * open.
    *
-   * <p>A database in WAL mode becomes one in rollback mode; every other byte stays. An empty stream makes an empty
-   * database.
+   * <p>A database in WAL mode becomes one in rollback mode. Its newest transactions may stand in its {@code -wal} file
+   * only: {@link #deserialize(String, InputStream, InputStream)} takes that, too. Every other byte of the database
+   * stays. Bytes behind the last page that its header tells of are no part of it; SQLite does not read them, and they
+   * are dropped. (Where the header does not tell, as in files of SQLite before 3.7, all of the file counts, and a last
+   * page that is not whole ends in zeros.) An empty stream makes an empty database.
    *
    * <p>Then it waits, parked, for a transaction that is writing the database. {@link Thread#interrupt} ends that with {@code SQLITE_INTERRUPT} (9); reading
    * is interrupted or not as the stream has it.
@@ -413,16 +416,100 @@ public final class MemoryVfs implements AutoCloseable {
     this.<RuntimeException>load(database, load -> load.readFrom(chunks));
   }
 
+  /**
+   * The same for a database in WAL mode whose newest transactions stand in its write-ahead log, the {@code -wal} file
+   * beside it: they are there until a checkpoint, which SQLite makes when the last connection is closed. The log is
+   * read as SQLite reads it after a crash: up to its last transaction that is complete and whose checksums are right.
+   * It may be empty, and it is not read if the database is.
+   *
+   * <p>Both files must be of one moment. Nobody may write the database or make a checkpoint while they are read.
+   *
+   * <p>A {@code -journal} file is something else: it holds what a transaction has overwritten that did not end. While
+   * there is one that is not empty, the database is not complete without it. Opening the database with SQLite, as by
+   * {@code sqlite3 FILE .schema}, rolls that transaction back.
+   *
+   * @param database its name
+   * @param in where the bytes of the database come from
+   * @param wal where those of the log come from; read when the first has ended
+   * @return frames (changed pages) that were taken from the log: 0 if it has no complete transaction
+   * @throws IOException if one of the streams throws it
+   * @throws SqliteCorruptException if the bytes are no SQLite database, or not all of one, or the log is none of that
+   *     database; the message says what is wrong and where
+   * @throws SqliteBusyException if a transaction was writing the database for longer than the busy timeout
+   * @throws SqliteFullException if the limit of bytes is reached
+   * @throws IllegalArgumentException if a database cannot have that name
+   * @throws IllegalStateException if this is closed, also half-way
+   */
+  public long deserialize(String database, InputStream in, InputStream wal) throws IOException {
+    require(in, "in");
+    require(wal, "wal");
+    return this.<IOException>load(database, load -> {
+      load.readFrom(in);
+      load.beginWal();
+      load.readFrom(wal);
+    });
+  }
+
+  /**
+   * The same, from channels.
+   *
+   * @param database its name
+   * @param in where the bytes of the database come from, in blocking mode
+   * @param wal where those of the log come from, in blocking mode; read when the first has ended
+   * @return frames (changed pages) that were taken from the log: 0 if it has no complete transaction
+   * @throws IOException if one of the channels throws it
+   * @throws java.nio.channels.IllegalBlockingModeException if a channel is in non-blocking mode
+   * @throws SqliteCorruptException if the bytes are no SQLite database, or not all of one, or the log is none of that
+   *     database; the message says what is wrong and where
+   * @throws SqliteBusyException if a transaction was writing the database for longer than the busy timeout
+   * @throws SqliteFullException if the limit of bytes is reached
+   * @throws IllegalArgumentException if a database cannot have that name
+   * @throws IllegalStateException if this is closed, also half-way
+   */
+  public long deserialize(String database, ReadableByteChannel in, ReadableByteChannel wal) throws IOException {
+    require(in, "in");
+    require(wal, "wal");
+    return this.<IOException>load(database, load -> {
+      load.readFrom(in);
+      load.beginWal();
+      load.readFrom(wal);
+    });
+  }
+
+  /**
+   * The same, from arrays of any length.
+   *
+   * @param database its name
+   * @param chunks where the bytes of the database come from; what its iterator throws is passed on
+   * @param wal where those of the log come from; read when the first has ended
+   * @return frames (changed pages) that were taken from the log: 0 if it has no complete transaction
+   * @throws SqliteCorruptException if the bytes are no SQLite database, or not all of one, or the log is none of that
+   *     database; the message says what is wrong and where
+   * @throws SqliteBusyException if a transaction was writing the database for longer than the busy timeout
+   * @throws SqliteFullException if the limit of bytes is reached
+   * @throws IllegalArgumentException if a database cannot have that name
+   * @throws IllegalStateException if this is closed, also half-way
+   */
+  public long deserialize(String database, Iterable<byte[]> chunks, Iterable<byte[]> wal) {
+    require(chunks, "chunks");
+    require(wal, "wal");
+    return this.<RuntimeException>load(database, load -> {
+      load.readFrom(chunks);
+      load.beginWal();
+      load.readFrom(wal);
+    });
+  }
+
   private interface Source<E extends Exception> {
     void read(Load load) throws E;
   }
 
-  private <E extends Exception> void load(String database, Source<E> source) throws E {
+  private <E extends Exception> long load(String database, Source<E> source) throws E {
     byte[] utf8 = utf8(database);
     long store = acquire();
     try (Load load = new Load(handle, store, database, utf8)) {
       source.read(load);
-      load.publish(busyTimeout);
+      return load.publish(busyTimeout);
     } finally {
       release();
     }

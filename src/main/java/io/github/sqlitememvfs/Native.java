@@ -169,6 +169,12 @@ final class Native {
 
   static native int loadWriteDirect(long load, ByteBuffer from, int start, int n);
 
+  /** The database's bytes have ended; those of its write-ahead log come. */
+  static native int loadWal(long load);
+
+  /** Frames that were taken from the log. */
+  static native long loadFrames(long load);
+
   static native int loadFinish(long load);
 
   static native byte[] loadMessage(long load);

@@ -564,12 +564,6 @@ class DeserializeTest {
   }
 
   @Test
-  void aPartOfAPageTooMuch() {
-    SqliteCorruptException e = refused(Arrays.copyOf(DATABASE, DATABASE.length + 100));
-    assertSays(e, DATABASE.length + 100, 4096);
-  }
-
-  @Test
   void wholePagesTooManyAreIgnoredAsSqliteDoes() {
     byte[] bytes = Arrays.copyOf(DATABASE, DATABASE.length + 2 * 4096);
     vfs.deserialize("a", List.of(bytes));

@@ -343,7 +343,12 @@ final class Main implements Callable<Integer> {
     String name = input.equals("-") ? "standard input" : input;
     try (Source in = Source.open(input, console);
         Progress progress = Progress.start(console, quiet, "Loading", in.size(), in::count)) {
-      vfs.deserialize(DATABASE, in);
+      Path file = in.file();
+      if (file != null) {
+        DatabaseFile.load(vfs, DATABASE, file, in, quiet ? message -> {} : console.err()::println);
+      } else {
+        vfs.deserialize(DATABASE, in);
+      }
     } catch (IOException e) {
       throw Failures.cannotRead(name, e);
     } catch (SqliteException e) {

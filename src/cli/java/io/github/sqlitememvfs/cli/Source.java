@@ -16,6 +16,7 @@ final class Source extends FilterInputStream {
   private final long size;
   private final boolean exact;
   private volatile long count; // written by the reading thread only
+  private Path file; // null: it is none
 
   /** size: bytes expected, or -1. exact: fewer are an error. */
   Source(InputStream in, long size, boolean exact) {
@@ -36,7 +37,15 @@ final class Source extends FilterInputStream {
       throw new IOException("it is a directory");
     }
     // A pipe or a device has no size that means anything.
-    return new Source(Files.newInputStream(path), Files.isRegularFile(path) ? Files.size(path) : -1, false);
+    boolean regular = Files.isRegularFile(path);
+    Source source = new Source(Files.newInputStream(path), regular ? Files.size(path) : -1, false);
+    source.file = regular ? path : null;
+    return source;
+  }
+
+  /** The file that it is, or null. */
+  Path file() {
+    return file;
   }
 
   /** Bytes in all, or -1 if that is not known. */

@@ -680,4 +680,47 @@ class CliTest {
         jdbc(unicode, "PRAGMA integrity_check", "SELECT count(*) FROM character", "SELECT name FROM character WHERE char = 'é'",
             "SELECT category FROM character WHERE code = 233", "SELECT script FROM character WHERE code = 233"));
   }
+
+  // ---- what SQLite leaves beside a file ----
+
+  @Test
+  void aWriteAheadLogBesideTheFileIsTakenIn() throws Exception {
+    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + db); Statement statement = connection.createStatement()) {
+      statement.execute("INSERT INTO t VALUES (4)");
+      Run run = run("-i", db.toString(), "SELECT count(*) FROM t");
+      assertEquals("count(*)\n4\n", run.out());
+      assertEquals(0, run.code);
+      assertEquals("sqlite-memory-vfs: " + db + ": took 1 page from its write-ahead log " + db + "-wal\n", run.err);
+      run("-q", "-i", db.toString(), "SELECT count(*) FROM t").prints("count(*)\n4\n");
+    }
+    Files.write(Path.of(db + "-wal"), new byte[0]);
+    run("-i", db.toString(), "SELECT count(*) FROM t").prints("count(*)\n4\n");
+    Files.writeString(Path.of(db + "-wal"), "no log at all");
+    run("-i", db.toString(), "SELECT count(*) FROM t").failsWith(1, "not a write-ahead log");
+  }
+
+  @Test
+  void aHotJournalIsRefusedWithTheRemedy() throws Exception {
+    Path journal = Path.of(db + "-journal");
+    jdbc(db, "PRAGMA journal_mode = DELETE");
+    Path copy = folder.resolve("hot.db");
+    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + db); Statement statement = connection.createStatement()) {
+      statement.execute("PRAGMA cache_size = 1");
+      statement.execute("PRAGMA cache_spill = 1");
+      statement.execute("BEGIN");
+      statement.execute("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) INSERT INTO t SELECT zeroblob(1000) FROM n");
+      statement.execute("UPDATE t SET a = 7"); // what is overwritten stands in the journal only
+      assertTrue(Files.exists(journal));
+      Files.copy(db, copy);
+      Files.copy(journal, Path.of(copy + "-journal"));
+      statement.execute("ROLLBACK");
+    }
+    Run run = run("-i", copy.toString(), "SELECT count(*) FROM t");
+    assertEquals(3, run.code, run.err);
+    assertTrue(run.err.contains(copy + "-journal; to roll it back, open it once with SQLite, as by: sqlite3 " + copy + " .schema"), run.err);
+    assertEquals(List.of("3"), jdbc(copy, "SELECT count(*) FROM t")); // the remedy
+    run("-i", copy.toString(), "SELECT count(*) FROM t").prints("count(*)\n3\n");
+    Files.write(Path.of(copy + "-journal"), new byte[5000]); // as after a commit with journal_mode = PERSIST
+    run("-i", copy.toString(), "SELECT count(*) FROM t").prints("count(*)\n3\n");
+  }
 }
