@@ -87,6 +87,14 @@ static int mv_engine_json_depth(void);
 
 #include "sqlite3.c"
 
+/* What follows reads and writes SQLite's private structures, and what it assumes of them was tried with these versions only. */
+#if SQLITE_VERSION_NUMBER != 3054001 && !defined(MV_ANY_SQLITE)
+#error "This version of SQLite was not tried. To try it define MV_ANY_SQLITE (mvn \"-Dnative.options=-O2 -DMV_ANY_SQLITE\", cmake -DSQLITEMEMVFS_ANY_SQLITE=ON), run .ci/run, and name the version here"
+#endif
+#ifndef SQLITE_EXPERIMENTAL_PRAGMA_20251114
+#error "The VFS must hear that a write follows: see write_follows in vfs.c"
+#endif
+
 /* What we add, and what sees SQLite's inside. */
 #include "engine.inc"
 #include "pages.inc"

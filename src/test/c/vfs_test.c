@@ -1323,6 +1323,76 @@ static void held_rows_keep_the_read_transaction(void) {
     env_end(&e);
 }
 
+/* ---- what a next SQLite may lack ---- */
+
+static const sqlite3_io_methods *heard_methods;
+static int heard_writes;
+
+static int hear_control(sqlite3_file *file, int op, void *arg) {
+    if (op == SQLITE_FCNTL_PRAGMA) heard_writes += strcmp(((char **)arg)[1], "experimental_pragma_20251114") == 0;
+    return heard_methods->xFileControl(file, op, arg);
+}
+
+/* All else works without it, but writers then wait long, and are refused though nobody was in their way. */
+static void sqlite_says_that_a_write_follows(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a");
+    RUN_SQL(db, "CREATE TABLE t(x)");
+    sqlite3_file *file = NULL;
+    REQUIRE_EQ(sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file), SQLITE_OK);
+    heard_methods = file->pMethods;
+    sqlite3_io_methods hearing = *heard_methods;
+    hearing.xFileControl = hear_control;
+    file->pMethods = &hearing;
+    static const struct {
+        const char *sql;
+        int writes;
+    } cases[] = {{"SELECT count(*) FROM t", 0}, {"INSERT INTO t VALUES (1)", 1}, {"BEGIN IMMEDIATE; COMMIT", 1}, {"BEGIN; INSERT INTO t VALUES (1); COMMIT", 1},
+        {"BEGIN; SELECT count(*) FROM t; INSERT INTO t VALUES (1); COMMIT", 0}, {"BEGIN EXCLUSIVE; COMMIT", 1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        heard_writes = 0;
+        RUN_SQL(db, "%s", cases[i].sql);
+        check_context("%s", cases[i].sql);
+        CHECK_EQ(heard_writes, cases[i].writes);
+    }
+    file->pMethods = heard_methods;
+    close_db(db);
+    env_end(&e);
+}
+
+/* FTS5's cursors point into memory that ROLLBACK frees. Rows that were there before and after are all found, once. */
+static void match_goes_on_after_rollback(void) {
+    static const char *const queries[] = {"SELECT rowid, x, bm25(f) FROM f WHERE f MATCH 'hello'", "SELECT rowid, x FROM f WHERE f MATCH 'hel*'",
+        "SELECT rowid, x FROM f WHERE f MATCH 'hello' ORDER BY rank", "SELECT rowid, x FROM f WHERE f MATCH 'hello AND wor*' ORDER BY rowid DESC"};
+    static const char *const ends[] = {"ROLLBACK", "ROLLBACK TO s", "INSERT OR ROLLBACK INTO u VALUES (1)"};
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a");
+    REQUIRE_EQ(mv_engine_guard(db), SQLITE_OK);
+    RUN_SQL(db, "CREATE VIRTUAL TABLE f USING fts5(x); CREATE TABLE u(k UNIQUE); INSERT INTO u VALUES (1); INSERT INTO f(f, rank) VALUES ('pgsz', 64);"
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO f SELECT 'hello world ' || i FROM n");
+    for (size_t q = 0; q < sizeof queries / sizeof *queries; q++)
+        for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+            for (int steps = 0; steps < 3; steps++) {
+                check_context("%s, %s after %d", queries[q], ends[i], steps);
+                sqlite3_stmt *stmt = prepare(db, queries[q]);
+                int rc = sqlite3_step(stmt), rows = 1;
+                RUN_SQL(db, "BEGIN; SAVEPOINT s; INSERT INTO f(rowid, x) SELECT 1000 + value, 'hello world again' FROM json_each('[1,2,3,4,5,6,7]')");
+                for (int k = 0; k < steps && rc == SQLITE_ROW; k++, rows++) rc = sqlite3_step(stmt);
+                CHECK_EQ(sqlite3_exec(db, ends[i], NULL, NULL, NULL), i == 2 ? SQLITE_CONSTRAINT_UNIQUE : SQLITE_OK);
+                while (rows < 1000 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+                    CHECK(sqlite3_column_int(stmt, 0) <= 300);
+                    rows++;
+                }
+                CHECK_EQ(rc, SQLITE_DONE);
+                CHECK_EQ(rows, 300);
+                sqlite3_finalize(stmt);
+                if (!sqlite3_get_autocommit(db)) RUN_SQL(db, "ROLLBACK");
+            }
+    integrity(db);
+    close_db(db);
+    env_end(&e);
+}
+
 static void schema_cookies_at_the_end_of_their_range(void) {
     env e = env_new(0, 0);
     replace_by(&e, "a", "CREATE TABLE t(a, b); INSERT INTO t VALUES('a1', 'b1'); PRAGMA schema_version=-1");
@@ -2500,6 +2570,8 @@ int main(int argc, char **argv) {
     RUN(a_second_writer_is_busy);
     RUN(a_stale_reader_cannot_become_writer);
     RUN(held_rows_keep_the_read_transaction);
+    RUN(sqlite_says_that_a_write_follows);
+    RUN(match_goes_on_after_rollback);
     RUN(a_waiting_writer_is_served);
     RUN(a_writer_waits_for_two_databases);
     RUN(the_pragma_of_a_write_that_follows_does_no_harm);
