@@ -27,6 +27,8 @@ struct mv_load {
     const void *first;        /* within the mv_load_write of the first bytes: these; else NULL */
     size_t first_n;
     bool in_wal;              /* the database's bytes have ended, and those of its write-ahead log come */
+    uint64_t ended_at;        /* how many pages these bytes are */
+    uint64_t missing_to;      /* up to which page more were told of by their header; 0: none */
     mv_wal *wal;              /* NULL: none, or one that nobody reads */
     uint64_t frames;          /* taken from it */
     mv_result failed;         /* nothing more is taken */
@@ -193,11 +195,26 @@ static mv_result start(mv_load *load) {
 
 /* ---- the write-ahead log ---- */
 
-static mv_result fail_log(mv_load *load, uint32_t commit, uint64_t page) {
-    snprintf(load->message, sizeof load->message,
-             "truncated SQLite database: frame %llu of its write-ahead log gives it %u pages, but page %llu is neither in the database nor in the log",
-             (unsigned long long)mv_wal_frames(load->wal), (unsigned)commit, (unsigned long long)page);
-    return MV_TRUNCATED;
+/* How many pages the header tells of; 0: that is not valid, and SQLite goes by the length. */
+static uint32_t told_pages(const uint8_t *h) {
+    return memcmp(h + 24, h + 92, 4) == 0 ? get4(h + 28) : 0;
+}
+
+/*
+ * What the database's bytes lack must be in its log. SQLite takes zeros for a page that is in neither. That is right beyond the pages that the bytes' own
+ * header told of, if the header that the log has brings a valid number of pages: a transaction need not write a page that it adds and frees again.
+ */
+static mv_result find_missing(mv_load *load, uint32_t page_size) {
+    uint64_t lock_page = LOCK_BYTE / page_size + 1, last = (uint64_t)load->size / page_size;
+    if (told_pages(load->header) > 0 && last > load->missing_to) last = load->missing_to;
+    for (uint64_t number = load->ended_at + 1; number <= last; number++) {
+        if (number == lock_page || mv_table_find(&load->table, (number - 1) * page_size >> load->table.shift)) continue;
+        snprintf(load->message, sizeof load->message,
+                 "truncated SQLite database: it ends after page %llu, and page %llu is not in its write-ahead log either",
+                 (unsigned long long)load->ended_at, (unsigned long long)number);
+        return MV_TRUNCATED;
+    }
+    return MV_OK;
 }
 
 /* Copies a page into the blocks where it lies. */
@@ -223,16 +240,13 @@ static mv_result put_page(mv_load *load, const char *page, uint32_t page_size, u
     return MV_OK;
 }
 
-/* Makes the pages of a transaction, and its size, those of the database. SQLite writes all pages that it adds, but the one that holds its locks. */
+/* Makes the pages of a transaction, and its size, those of the database. */
 static mv_result take_commit(mv_load *load, const mv_wal_pages *pages, uint32_t page_size) {
-    uint64_t before = ((uint64_t)load->size + page_size - 1) / page_size, lock_page = LOCK_BYTE / page_size + 1;
     for (const void *page = pages->first; page; page = mv_record_of(page)->next) {
         uint64_t number = mv_birth(page);
         mv_result rc = number <= pages->commit ? put_page(load, page, page_size, number) : MV_OK;
         if (rc) return rc;
     }
-    for (uint64_t number = before + 1; number <= pages->commit; number++)
-        if (number != lock_page && !mv_table_find(&load->table, (number - 1) * page_size >> load->table.shift)) return fail_log(load, pages->commit, number);
     load->size = (int64_t)pages->commit * page_size;
     return mv_table_cut(&load->table, &load->edit, mv_table_blocks(&load->table, load->size));
 }
@@ -259,6 +273,8 @@ static mv_result end_of_database(mv_load *load) {
     memset(load->to, 0, (size_t)(load->end - load->to));
     load->to = load->end = NULL;
     uint64_t pages = ((uint64_t)load->size + page_size - 1) / page_size;
+    load->ended_at = pages;
+    if (told_pages(load->header) > pages) load->missing_to = told_pages(load->header);
     return mv_table_cut(&load->table, &load->edit, mv_table_blocks(&load->table, (int64_t)(pages * page_size)));
 }
 
@@ -341,12 +357,11 @@ mv_result mv_load_finish(mv_load *load) {
     if (!load->started) return too_short(load);
     if (load->frames) {
         mv_result rc = check_header(load); /* it may be one from the log */
+        if (!rc) rc = find_missing(load, page_size_of(load->header));
         if (rc) return rc;
     }
-    const uint8_t *h = load->header;
-    uint32_t page_size = page_size_of(h), pages = get4(h + 28);
-    bool pages_valid = pages > 0 && memcmp(h + 24, h + 92, 4) == 0; /* else SQLite goes by the length */
-    if (pages_valid && (uint64_t)load->size < (uint64_t)pages * page_size) {
+    uint32_t page_size = page_size_of(load->header), pages = told_pages(load->header);
+    if ((uint64_t)load->size < (uint64_t)pages * page_size) {
         snprintf(load->message, sizeof load->message,
                  "truncated SQLite database: it ends after %lld bytes, but its header (bytes 28 to 31) tells of %u pages of %u bytes, which are %llu",
                  (long long)load->size, (unsigned)pages, (unsigned)page_size, (unsigned long long)pages * page_size);
@@ -356,7 +371,7 @@ mv_result mv_load_finish(mv_load *load) {
         mv_result rc = end_of_database(load);
         if (rc) return rc;
     }
-    if (!pages_valid) pages = (uint32_t)(((uint64_t)load->size + page_size - 1) / page_size);
+    if (!pages) pages = (uint32_t)(((uint64_t)load->size + page_size - 1) / page_size);
     load->size = (int64_t)pages * page_size;
     mv_result rc = mv_table_cut(&load->table, &load->edit, mv_table_blocks(&load->table, load->size));
     assert(rc == MV_OK); /* all nodes are the edit's own */

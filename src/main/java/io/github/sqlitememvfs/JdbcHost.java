@@ -11,7 +11,6 @@ import org.sqlite.JDBC;
 /** Loads this library into the SQLite of sqlite-jdbc, once. */
 final class JdbcHost {
   private static final String ENTRY_POINT = "sqlite3_sqlitememvfs_init";
-  private static final String DRIVER = "org.sqlite.JDBC";
 
   /** Under the monitor of the class; read without it first. */
   private static volatile boolean loaded;
@@ -52,7 +51,7 @@ final class JdbcHost {
   private static void readSqliteJdbc() {
     Class<?> driver;
     try {
-      driver = Class.forName(DRIVER);
+      driver = Class.forName("org.sqlite.JDBC");
     } catch (ClassNotFoundException e) {
       throw new IllegalStateException("sqlite-jdbc is missing: add the dependency org.xerial:sqlite-jdbc; if it is on the"
           + " module path, also start java with --add-modules org.xerial.sqlitejdbc", e);

@@ -83,6 +83,12 @@ class LimitsTest {
     }
   }
 
+  /** The message, and in it the second statement of the script as the one that failed. */
+  private static String withoutPlace(SqliteException e) {
+    assertTrue(e.getMessage().contains("[statement 2 of the script, line 1, column 11: "), e.getMessage());
+    return e.getMessage().replaceFirst(" \\[statement 2 of the script, [^\\]]*\\]", "");
+  }
+
   // ---- time ----
 
   @Test
@@ -90,7 +96,7 @@ class LimitsTest {
     try (SqliteConnection connection = vfs.open("a", OpenOptions.defaults().statementTimeout(50))) {
       String message = "the statement took longer than its timeout of 50 ms (SQLITE_INTERRUPT, 9)";
       SqliteException e = assertThrows(SqliteException.class, () -> connection.execute("SELECT 1; " + ENDLESS));
-      assertEquals(message, e.getMessage());
+      assertEquals(message, withoutPlace(e));
       assertEquals(ENDLESS, e.sql());
       assertEquals(message, assertThrows(SqliteException.class, () -> connection.execute(ENDLESS, new Object[0])).getMessage());
       connection.execute("CREATE VIEW v AS " + ENDLESS);
@@ -254,7 +260,8 @@ class LimitsTest {
         assertTrue(statement.step());
         statement.reset();
         assertEquals(message, assertThrows(SqliteException.class, () -> connection.prepare("SELECT x FROM v900")).getMessage());
-        assertEquals(message, assertThrows(SqliteException.class, () -> connection.execute("SELECT 1; SELECT x FROM v900; SELECT 2")).getMessage());
+        assertEquals(message, withoutPlace(assertThrows(SqliteException.class,
+            () -> connection.execute("SELECT 1; SELECT x FROM v900; SELECT 2"))));
         other.execute("DROP VIEW top; CREATE VIEW top AS SELECT x FROM v900");
         assertEquals(message, assertThrows(SqliteException.class, statement::step).getMessage());
         other.execute("DROP VIEW top; CREATE VIEW top AS SELECT 1 AS x");

@@ -38,6 +38,10 @@ class NativeImageMetadataTest {
       "Class\\.forName|\\.loadClass\\(|\\.getDeclared\\w+\\(|\\.get(?:Method|Field|Constructor)s?\\(|ServiceLoader|MethodHandles|ResourceBundle"
           + "|Proxy\\.newProxyInstance|ObjectInputStream");
 
+  /** Of Java's own: {@code Class.forName("name")} and {@code getMethod("name"...)}, also as {@code Class.class.getMethod}. */
+  private static final Pattern PLAIN_REFLECTION = Pattern.compile(
+      "(?:Class\\.forName|(?:\\b(?<type>Class)\\.class)?\\.getMethod)\\(\"(?<name>[^\"]*)\"");
+
   private static JsonNode metadata;
 
   @BeforeAll
@@ -52,7 +56,7 @@ class NativeImageMetadataTest {
     assertTrue(Set.of("comment", "reflection", "resources").containsAll(keys(metadata)), keys(metadata)::toString);
     for (JsonNode type : metadata.path("reflection")) {
       assertTrue(Set.of("type", "jniAccessible", "methods", "fields").containsAll(keys(type)), type::toString);
-      assertTrue(type.path("type").isTextual() && type.path("jniAccessible").asBoolean(), type::toString);
+      assertTrue(type.path("type").isTextual(), type::toString);
     }
     for (JsonNode resource : metadata.path("resources")) {
       assertTrue(Set.of("module", "glob").containsAll(keys(resource)), resource::toString);
@@ -67,23 +71,26 @@ class NativeImageMetadataTest {
   }
 
   @Test
-  void tellsWhatNativeCodeLooksUp() throws Exception {
-    Set<String> lookedUp = new TreeSet<>();
+  void tellsWhatIsLookedUp() throws Exception {
+    Set<String> lookedUp = javaLookUps();
+    Set<String> nativeTypes = new TreeSet<>();
     for (Path file : files("src/main/c", "glob:**.{c,h,inc}")) {
       Matcher matcher = LOOKUP.matcher(Files.readString(file));
       while (matcher.find()) {
         List<String> names = LITERAL.matcher(matcher.group("names")).results().map(r -> r.group(1)).toList();
         switch (matcher.group("function")) {
-          case "FindClass" -> lookedUp.add(names.get(0).replace('/', '.'));
+          case "FindClass" -> nativeTypes.add(names.get(0).replace('/', '.'));
           case "GetMethodID", "GetStaticMethodID", "GetFieldID", "GetStaticFieldID" -> lookedUp.add(names.get(0));
           default -> throw new AssertionError(file + ": what does the metadata have to say of " + matcher.group() + "?");
         }
       }
     }
-    assertFalse(lookedUp.isEmpty(), "nothing was found in src/main/c");
+    assertFalse(nativeTypes.isEmpty(), "nothing was found in src/main/c");
+    lookedUp.addAll(nativeTypes);
     Set<String> told = new TreeSet<>();
     for (JsonNode type : metadata.path("reflection")) {
       told.add(type.path("type").asText());
+      assertEquals(nativeTypes.contains(type.path("type").asText()), type.path("jniAccessible").asBoolean(), type::toString);
       Class.forName(type.path("type").asText(), false, getClass().getClassLoader());
       type.path("methods").forEach(method -> told.add(method.path("name").asText()));
       type.path("fields").forEach(field -> told.add(field.path("name").asText()));
@@ -91,12 +98,22 @@ class NativeImageMetadataTest {
     assertEquals(lookedUp, told);
   }
 
-  @Test
-  void javaLooksNothingUpByName() throws IOException {
+  /** Types and methods that Java looks up by name. Only forms are allowed whose names can be read here. */
+  private static Set<String> javaLookUps() throws IOException {
+    Set<String> names = new TreeSet<>();
     for (Path file : files("src/main/java", "glob:**.java")) {
-      Matcher matcher = REFLECTION.matcher(Files.readString(file));
-      assertFalse(matcher.find(), () -> file + ": does the metadata tell of " + matcher.group() + "?");
+      String source = Files.readString(file);
+      Matcher matcher = PLAIN_REFLECTION.matcher(source);
+      while (matcher.find()) {
+        names.add(matcher.group("name"));
+        if (matcher.group("type") != null) {
+          names.add("java.lang." + matcher.group("type"));
+        }
+      }
+      Matcher other = REFLECTION.matcher(matcher.replaceAll(""));
+      assertFalse(other.find(), () -> file + ": does the metadata tell of " + other.group() + "?");
     }
+    return names;
   }
 
   @Test

@@ -321,12 +321,25 @@ class WriteAheadLogTest {
     assertRefused(files.with(withOrder(newer, 1024, ByteOrder.BIG_ENDIAN)), "write-ahead log of another version: bytes 4 to 7 are 3007001, not 3007000");
     assertRefused(new Files2(Arrays.copyOf(files.database, 50), files.wal), "it ends after 50 bytes");
     assertRefused(new Files2(Arrays.copyOf(files.database, files.database.length - 1024), new byte[0]), "truncated");
-    byte[] gap = files.wal.clone(); // the last frame's commit claims ten pages more
+    byte[] without2 = files.wal.clone(); // page 2 is neither in the log nor in the database
+    for (int at = HEADER; at < without2.length; at += 1024 + FRAME_HEADER) {
+      if (ByteBuffer.wrap(without2).getInt(at) == 2) {
+        ByteBuffer.wrap(without2).putInt(at, 999);
+      }
+    }
+    without2 = withOrder(without2, 1024, ByteOrder.BIG_ENDIAN);
+    assertRefused(new Files2(Arrays.copyOf(files.database, 1024), without2), "page 2 is not in its write-ahead log either");
+    byte[] gap = files.wal.clone(); // the last frame's commit claims more pages than there are, and the header's number is not valid
+    for (int at = HEADER; at < gap.length; at += 1024 + FRAME_HEADER) {
+      if (ByteBuffer.wrap(gap).getInt(at) == 1) {
+        gap[at + FRAME_HEADER + 92] ^= 1;
+      }
+    }
     int last = gap.length - 1024 - FRAME_HEADER;
-    ByteBuffer.wrap(gap).putInt(last + 4, ByteBuffer.wrap(gap).getInt(last + 4) + 10);
-    assertRefused(files.with(withOrder(gap, 1024, ByteOrder.BIG_ENDIAN)), "is neither in the database nor in the log");
-    ByteBuffer.wrap(gap).putInt(last + 4, -1);
-    assertRefused(files.with(withOrder(gap, 1024, ByteOrder.BIG_ENDIAN)), "is neither in the database nor in the log");
+    for (int pages : new int[] {ByteBuffer.wrap(gap).getInt(last + 4) + 10, -1}) {
+      ByteBuffer.wrap(gap).putInt(last + 4, pages);
+      assertRefused(files.with(withOrder(gap, 1024, ByteOrder.BIG_ENDIAN)), "is not in its write-ahead log either");
+    }
     byte[] bad = files.wal.clone(); // the database's first page, as it is in the log, lacks its magic
     for (int at = HEADER; at < bad.length; at += 1024 + FRAME_HEADER) {
       if (ByteBuffer.wrap(bad).getInt(at) == 1) {
@@ -334,6 +347,22 @@ class WriteAheadLogTest {
       }
     }
     assertRefused(files.with(withOrder(bad, 1024, ByteOrder.BIG_ENDIAN)), "not an SQLite database");
+  }
+
+  /** As pages behind those of the header in a database without a log: SQLite does not use them. */
+  @Test
+  void pagesThatOnlyTheLogsSizeTellsOfAreDropped() throws Exception {
+    Files2 files = three(1024);
+    load(files);
+    long size = vfs.size("a");
+    byte[] more = files.wal.clone();
+    int last = more.length - 1024 - FRAME_HEADER;
+    for (int pages : new int[] {(int) (size / 1024) + 10, -1}) {
+      ByteBuffer.wrap(more).putInt(last + 4, pages);
+      assertEquals(files.wal.length / (1024 + FRAME_HEADER), load(files.with(withOrder(more, 1024, ByteOrder.BIG_ENDIAN))));
+      assertEquals(size, vfs.size("a"));
+      assertEquals(3, rows());
+    }
   }
 
   @Test
