@@ -68,6 +68,9 @@ struct mv_waiter;
 
 typedef enum mv_outside { MV_SLEEP_HERE, MV_WAIT_OUTSIDE, MV_WAIT_OUTSIDE_AGAIN /* after MV_ENGINE_WAIT */ } mv_outside;
 void mv_engine_wait_outside(sqlite3 *db, mv_outside how);
+/* A statement that has waited has been tried again, or has been ended: what was promised to the connection and not taken goes to the next writer. */
+void mv_engine_decline(sqlite3 *db);
+#define MV_FCNTL_DECLINE 0x6d760002 /* what it tells the connection's files, without an argument */
 /* For the VFS: whether the slot's refusal ends the step. Then *until is when the busy timeout is over, by mv_now_usec. */
 bool mv_engine_waits_outside(sqlite3 *db, int64_t *until);
 /* For the VFS, if so: takes the waiter over. */

@@ -84,6 +84,7 @@ static int mv_engine_json_depth(void);
 
 #include "dirty_pages.h"
 #include "sorter.h"
+#include "wide_tables.h"
 
 #include "sqlite3.c"
 
@@ -101,3 +102,4 @@ static int mv_engine_json_depth(void);
 #include "rows.inc"
 #include "sorter.inc"
 #include "dirty_pages.inc"
+#include "wide_tables.inc"

@@ -902,6 +902,12 @@ static int file_control(sqlite3_file *base, int op, void *arg) {
     case SQLITE_FCNTL_PDB:
         if (f->host == &own) f->connection = *(sqlite3 **)arg;
         return SQLITE_OK;
+    case MV_FCNTL_DECLINE:
+        if (!f->slot) {
+            give_slot_up(f);
+            f->ticket = 0;
+        }
+        return SQLITE_OK;
     case MV_FCNTL_ROWS_GONE:
         mv_lease_rows(&f->lease, NULL);
         f->rows_known = false;

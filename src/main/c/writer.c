@@ -6,7 +6,8 @@
  * others wait, whoever runs may take it again and again, and only then is it handed to the one who waits
  * longest. That one wakes by its own clock when TENURE_USEC are over, and then stays awake for a moment, so that the slot goes over without a
  * gap. If it is not awake GRACE_USEC later (perhaps the running writer has its processor), the slot is promised to it all the same, and nobody
- * else may take it. So a writer waits at most one tenure with its grace (or one transaction, if that is longer) for each of those before it.
+ * else may take it. So a writer waits at most one tenure with its grace (or one transaction, if that is longer) for each of those before it. One to whom
+ * the slot was promised and who does not come (its thread has no processor) costs the others PROMISE_USEC, and until one of them looks.
  *
  * Of those who wait only the first is ever woken: once when the slot becomes free within a tenure, since nobody knows whether it will be taken
  * again, by its clock, whenever the slot becomes free after that, and when the slot is promised to it. One that leaves while the slot is free
@@ -29,7 +30,7 @@
 #define PROMISE_USEC 10000 /* how long the slot waits for one that was woken */
 #define SPIN_USEC 100      /* how long the first in the queue stays awake at the end of a tenure */
 /* One that sleeps elsewhere looks so often all the same: its caller may have been unable to wake it, and a promise that is not kept wakes nobody. */
-#define LOOK_USEC 1000000
+#define LOOK_USEC 200000
 #define FIRST_LOOK_USEC 100000 /* the first in the queue */
 
 /* One that waits for the slot. */
@@ -188,6 +189,11 @@ static int64_t earlier(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+/* Under the mutex, with the slot free and nothing promised to another: whether the first in the queue has had its chance, and did not come. */
+static bool first_is_late(const mv_database *db, int64_t now) {
+    return db->promised || now - (db->tenure_until + GRACE_USEC) >= PROMISE_USEC;
+}
+
 /* Whether it is the waiter's turn, or its time is over: 0. Else until when it is to sleep unless it is woken. Under the mutex, which it lets go of to
  * stay awake for a moment. *woken: what is to be notified without the mutex before that. */
 static int64_t look(mv_waiter *self, mv_waiter **woken) {
@@ -197,7 +203,8 @@ static int64_t look(mv_waiter *self, mv_waiter **woken) {
         int64_t now = mv_now_usec();
         bool first = db->waiting == self, promised = db->promised && now < db->promised_until;
         bool promised_to_other = promised && db->promised != self->owner;
-        if (!db->writer && !promised_to_other && (first || db->promised == self->owner)) {
+        bool turn = first || db->promised == self->owner || (!promised_to_other && first_is_late(db, now));
+        if (!db->writer && !promised_to_other && turn) {
             promise(db, self->owner);
             self->served = true;
             return 0;

@@ -391,6 +391,37 @@ static void deep_statements(void) {
         free((char *)all[i]);
 }
 
+/* Of all columns of a table, or of all names after USING, SQLite makes one expression. */
+static void wide_tables(void) {
+    text schema = {0}, join = {0};
+    add(&schema, "BEGIN; CREATE TABLE w(c0");
+    for (int i = 1; i < 8000; i++)
+        add(&schema, ", c%d", i);
+    add(&schema, "); CREATE TABLE parent(c0 UNIQUE");
+    for (int i = 1; i < 4000; i++)
+        add(&schema, ", c%d", i);
+    add(&schema, ", PRIMARY KEY(c0");
+    for (int i = 1; i < 4000; i++)
+        add(&schema, ", c%d", i);
+    add(&schema, ")) WITHOUT ROWID; CREATE TABLE child(c0");
+    for (int i = 1; i < 4000; i++)
+        add(&schema, ", c%d", i);
+    add(&schema, ", FOREIGN KEY(c0");
+    for (int i = 1; i < 4000; i++)
+        add(&schema, ", c%d", i);
+    add(&schema, ") REFERENCES parent ON DELETE CASCADE ON UPDATE CASCADE);");
+    add(&join, "CREATE VIEW v AS SELECT 1 FROM w a JOIN w b USING(c0");
+    add_times(&join, 20000, ",c0");
+    add(&schema, "%s); COMMIT", join.bytes);
+    const char *const all[] = {
+        "SELECT * FROM v", "SELECT 1 FROM w a NATURAL JOIN w b", "SELECT 1 FROM w NATURAL LEFT JOIN w b NATURAL JOIN w c", "PRAGMA foreign_keys = 1; DELETE FROM parent",
+        "PRAGMA foreign_keys = 1; UPDATE parent SET c0 = 1, c9 = 2", "PRAGMA foreign_keys = 1; INSERT INTO child(c0) VALUES (1)", "PRAGMA foreign_keys = 1; DROP TABLE parent",
+    };
+    everywhere(schema.bytes, all, COUNT(all));
+    free(schema.bytes);
+    free(join.bytes);
+}
+
 /* ---- what must work on Java's usual stack ------------------------------------------------------------ */
 
 static void what_works_on_1_mb(void) {
@@ -431,5 +462,6 @@ int main(int argc, char **argv) {
     RUN(generated_columns);
     RUN(constraints_and_indexes);
     RUN(deep_statements);
+    RUN(wide_tables);
     return check_end();
 }

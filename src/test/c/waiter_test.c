@@ -4,9 +4,13 @@
  * A waiter's caller here sleeps on a flag of its own. Its wake function is called by whoever lets go of the slot.
  */
 #include "check.h"
+#include "engine.h"
+#include "rows.h"
+#include "sqlite3.h"
 #include "store.h"
 #include "store_util.h"
 #include "sync.h"
+#include "vfs.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -153,6 +157,71 @@ static void a_promise_that_is_not_kept(void) {
     end_store(store);
 }
 
+/* The first in the queue never looks again, as a thread that gets no processor: the next one is served. */
+static void the_first_who_does_not_come(void) {
+    mv_store *store = new_store(512, 0);
+    mv_database *db = open_name(store, "a");
+    int a, lost, next;
+    uint64_t ticket = mv_write_ticket(db);
+    CHECK_EQ(mv_write_lock(db, &a), MV_OK);
+    mv_waiter *w = mv_waiter_new(db, &lost, ticket, mv_now_usec() + LONG_WAIT);
+    sleeper s;
+    sleeper_init(&s);
+    mv_waiter_start(w, wake_sleeper, forget_sleeper, &s);
+    int64_t span;
+    CHECK(!mv_waiter_look(w, &span));
+    mv_write_unlock(db, &a);
+    CHECK(wait_outside(db, &next, mv_write_ticket(db), LONG_WAIT, false));
+    CHECK_EQ(mv_write_lock(db, &next), MV_OK);
+    mv_write_unlock(db, &next);
+    mv_waiter_end(w, false);
+    sleeper_free(&s);
+    mv_database_release(db);
+    end_store(store);
+}
+
+static sqlite3 *open_connection(void) {
+    sqlite3 *db;
+    REQUIRE_EQ(sqlite3_open_v2("a", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "waiters"), SQLITE_OK);
+    REQUIRE_EQ(mv_engine_guard(db), SQLITE_OK);
+    sqlite3_busy_timeout(db, LONG_WAIT / 1000);
+    return db;
+}
+
+/* A statement that is interrupted when its turn has come does not take the slot: the next writer need not wait until the promise is over. */
+static void an_interrupted_statement_gives_its_turn_back(void) {
+    mv_store *store = new_store(512, 0);
+    mv_vfs *vfs;
+    REQUIRE_EQ(mv_vfs_register(store, "waiters", &vfs), SQLITE_OK);
+    sqlite3 *writer = open_connection(), *waiting = open_connection();
+    REQUIRE_EQ(sqlite3_exec(writer, "CREATE TABLE t(x); BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_stmt *stmt;
+    REQUIRE_EQ(sqlite3_prepare_v2(waiting, "INSERT INTO t VALUES (1)", -1, &stmt, NULL), SQLITE_OK);
+    CHECK_EQ(mv_rows_fetch(stmt, &(mv_fetch){.start = true}), MV_ENGINE_WAIT);
+    mv_waiter *w = mv_engine_take_waiter(waiting);
+    sleeper s;
+    sleeper_init(&s);
+    mv_waiter_start(w, wake_sleeper, forget_sleeper, &s);
+    int64_t span;
+    CHECK(!mv_waiter_look(w, &span));
+    REQUIRE_EQ(sqlite3_exec(writer, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+    CHECK(mv_waiter_look(w, &span));
+    mv_waiter_end(w, true);
+    sqlite3_interrupt(waiting);
+    CHECK_EQ(mv_rows_fetch(stmt, &(mv_fetch){.waited = true}), SQLITE_INTERRUPT);
+    mv_database *db = open_name(store, "a");
+    int next;
+    CHECK_EQ(mv_write_lock(db, &next), MV_OK);
+    mv_write_unlock(db, &next);
+    mv_database_release(db);
+    sqlite3_finalize(stmt);
+    CHECK_EQ(sqlite3_close(waiting), SQLITE_OK);
+    CHECK_EQ(sqlite3_close(writer), SQLITE_OK);
+    mv_vfs_unregister(vfs);
+    sleeper_free(&s);
+    end_store(store);
+}
+
 typedef struct writers {
     mv_database *db;
     int64_t counter; /* under the slot */
@@ -211,6 +280,8 @@ int main(int argc, char **argv) {
     RUN(it_is_promised_what_is_free);
     RUN(it_ends_in_any_state);
     RUN(a_promise_that_is_not_kept);
+    RUN(the_first_who_does_not_come);
+    RUN(an_interrupted_statement_gives_its_turn_back);
     RUN(no_wake_up_is_lost);
     return check_end();
 }

@@ -4,7 +4,8 @@ package io.github.sqlitememvfs;
  * A statement of a script, for messages: {@code statement 3 of the script, line 5, column 6: INSERT INTO t VALUES (?,
  * ?)}.
  *
- * <p>The text has {@code ?} for each literal, since messages get into logs, and data should not.
+ * <p>The text has {@code ?} for each literal, since messages get into logs, and data should not. What stands in double
+ * quotes may be a string, too, and becomes {@code "?"}.
  */
 final class ScriptPlace {
   private static final int LONGEST = 80;
@@ -47,12 +48,14 @@ final class ScriptPlace {
       int next = end(sql, i);
       char c = sql.charAt(i);
       boolean blob = next > i + 1 && (c == 'x' || c == 'X') && sql.charAt(i + 1) == '\'';
-      if (c == '\'' && i > 0 && sql.charAt(i - 1) == '\'') {
-        i = next; // the rest of a literal with '' in it
+      if ((c == '\'' || c == '"') && i > 0 && sql.charAt(i - 1) == c) {
+        i = next; // the rest of a literal with '' in it, or of a name with ""
         continue;
       }
       if (c == '\'' || blob || c >= '0' && c <= '9' || c == '.' && next > i + 1) {
         text.append('?');
+      } else if (c == '"') { // a name, or a string: only SQLite knows
+        text.append("\"?\"");
       } else if (c <= ' ' || sql.startsWith("--", i) || sql.startsWith("/*", i)) {
         if (text.length() > 0 && text.charAt(text.length() - 1) != ' ') {
           text.append(' ');

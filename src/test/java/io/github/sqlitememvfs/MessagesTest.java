@@ -218,7 +218,7 @@ class MessagesTest {
 
   @Test
   void sqlInMessagesHasNoData() {
-    assertEquals("SELECT ? FROM t1 WHERE a=? AND \"b 1\" IN (?, ?, -?, ?) OR x1 = ?",
+    assertEquals("SELECT ? FROM t1 WHERE a=? AND \"?\" IN (?, ?, -?, ?) OR x1 = ?",
         ScriptPlace.masked("/* 'a' */ SELECT 'it''s' -- '2'\n\n FROM t1 WHERE a=12.5E+3 AND \"b 1\" IN (0x1F, .5, "
             + "-7, x'00') OR x1 = X''"));
     assertEquals("SELECT ?", ScriptPlace.masked("SELECT 'open"));
