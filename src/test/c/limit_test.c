@@ -183,7 +183,8 @@ static void without_memory(const sqlite *api) {
  */
 static void a_prepared_commit_is_shortened(void) {
     enum { PAGES = 300, LESS = 200, PAGE = 1024 };
-    static const char name[] = "a\0\0\0"; /* no parameters */
+    sqlite3_filename name = sqlite3_create_filename("a", "a-journal", "a-wal", 0, NULL);
+    REQUIRE(name);
     env e = env_new(0, 1 << 20);
     connection c = connect_to(&own, "a", e.name);
     EXPECT_RESULT(c, "PRAGMA page_size = 1024; CREATE TABLE t(x);" ROWS "INSERT INTO t SELECT zeroblob(900) FROM n WHERE i < 290", "");
@@ -210,6 +211,7 @@ static void a_prepared_commit_is_shortened(void) {
     CHECK_EQ(stored_size(&e, "a"), LESS * PAGE);
     drop_ballast(all, &e);
     free(file);
+    sqlite3_free_filename(name);
     env_end(&e);
 }
 
