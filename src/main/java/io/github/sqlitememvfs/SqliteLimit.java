@@ -8,7 +8,11 @@ package io.github.sqlitememvfs;
  * worker threads, of which this library has none.)
  */
 public enum SqliteLimit {
-  /** Bytes of a text, a blob or a row: at most 2,147,483,647, at least 30. */
+  /**
+   * Bytes of a text, a blob or a row: at most 2,147,483,647, at least 30. SQLite's largest allocation has 2,147,483,391
+   * bytes (its SQLITE_MAX_ALLOCATION_SIZE). A value that does not fit into it, together with some bytes that SQLite
+   * keeps beside it, is SQLITE_NOMEM, whatever the limit.
+   */
   LENGTH(0),
 
   /** Bytes of an SQL statement: at most 1,073,741,824. */

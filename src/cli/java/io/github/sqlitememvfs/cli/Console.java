@@ -3,6 +3,7 @@ package io.github.sqlitememvfs.cli;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
+import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.PrintStream;
@@ -82,6 +83,16 @@ final class Console {
   /** What standard input was redirected from, as a link of the system to it; null if that cannot be told. */
   Path inFile() {
     return inFile;
+  }
+
+  /** The regular file that standard input reads from its first byte on; null if it is none, or that cannot be told. */
+  Path inWholeFile() throws IOException {
+    if (inFile == null || !Files.isRegularFile(inFile) || !(in instanceof FileInputStream)
+        || ((FileInputStream) in).getChannel().position() != 0) {
+      return null;
+    }
+    Path file = AtomicFile.followLinks(inFile);
+    return Files.exists(file) && Files.isSameFile(file, inFile) ? file : null; // not if it was deleted since
   }
 
   /** What standard output was redirected to, in the same way. */

@@ -1,6 +1,7 @@
 package io.github.sqlitememvfs.cli;
 
 import io.github.sqlitememvfs.MemoryVfs;
+import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -23,13 +24,14 @@ final class DatabaseFile {
 
   /** Loads it; in: its bytes; say: is told what was taken in beside it. */
   static void load(MemoryVfs vfs, String database, Path file, InputStream in, Consumer<String> say) throws IOException {
-    Path wal = beside(file, "-wal");
-    Path journal = beside(file, "-journal");
+    Path named = named(file);
+    Path wal = beside(named, "-wal");
+    Path journal = beside(named, "-journal");
     if (Files.size(file) > 0 && isHot(journal)) {
       throw new IOException("a transaction on it did not end, or is going on: there is " + journal
           + "; to roll it back, open it once with SQLite, as by: sqlite3 " + file + " .schema");
     }
-    if (!Files.isRegularFile(wal) || Files.size(wal) == 0) {
+    if (!hasContent(wal)) {
       vfs.deserialize(database, in);
       return;
     }
@@ -43,6 +45,38 @@ final class DatabaseFile {
           + file + " \"VACUUM INTO 'copy.db'\"");
     }
     say.accept("sqlite-memory-vfs: " + file + ": took " + (frames == 1 ? "1 page" : frames + " pages") + " from its write-ahead log " + wal);
+  }
+
+  /**
+   * Fails if a database that is written to this file would be lost: SQLite would play a log or a journal of the old
+   * database back over it when it opens the file. The file need not exist.
+   */
+  static void checkTarget(Path file) throws IOException {
+    Path named = named(file);
+    Path wal = beside(named, "-wal");
+    if (hasContent(wal)) {
+      throw leftOver(wal, "write-ahead log", "take it into its database first, as by: sqlite3 " + named
+          + " \"PRAGMA wal_checkpoint(TRUNCATE)\"");
+    }
+    Path journal = beside(named, "-journal");
+    if (isHot(journal)) {
+      throw leftOver(journal, "journal of a transaction that did not end", "roll it back first, as by: sqlite3 "
+          + named + " .schema");
+    }
+  }
+
+  private static IOException leftOver(Path file, String what, String remedy) {
+    return new IOException("there is " + file + ", a " + what + ", which SQLite would play back over the new database; "
+        + remedy + ", or delete it if its database is gone");
+  }
+
+  /** The file that SQLite puts its other files beside. It follows symbolic links first, but not on Windows. */
+  private static Path named(Path file) throws IOException {
+    return Files.isSymbolicLink(file) && File.separatorChar == '/' ? AtomicFile.followLinks(file) : file;
+  }
+
+  private static boolean hasContent(Path wal) throws IOException {
+    return Files.isRegularFile(wal) && Files.size(wal) > 0;
   }
 
   private static Path beside(Path file, String suffix) {

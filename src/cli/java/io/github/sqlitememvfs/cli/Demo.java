@@ -97,6 +97,7 @@ final class Demo implements Callable<Integer> {
     try {
       Path file = FileNames.path(target);
       AtomicFile.check(file);
+      DatabaseFile.checkTarget(file);
       return file;
     } catch (IOException e) {
       throw Failures.cannotWrite(target, e);

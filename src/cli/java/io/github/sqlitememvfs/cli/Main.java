@@ -289,6 +289,18 @@ final class Main implements Callable<Integer> {
             + " itself, which would be lost");
       }
     }
+    if (database != null) {
+      checkTarget(database);
+    }
+  }
+
+  /** Before any SQL runs, so that nobody waits for a result that is lost. */
+  private void checkTarget(Path database) {
+    try {
+      DatabaseFile.checkTarget(database);
+    } catch (IOException e) {
+      throw Failures.cannotWrite(output.equals("-") ? "standard output" : output, e);
+    }
   }
 
   private static boolean same(Path a, Path b) {
@@ -371,6 +383,7 @@ final class Main implements Callable<Integer> {
     try (AtomicFile file = create(output);
         Progress progress = Progress.start(console, quiet, "Saving", size, () -> position(file.channel()))) {
       vfs.serialize(DATABASE, file.channel());
+      DatabaseFile.checkTarget(FileNames.path(output)); // again: somebody may have opened the old database meanwhile
       file.commit();
     } catch (IOException e) {
       throw Failures.cannotWrite(output, e);

@@ -27,7 +27,9 @@ final class Source extends FilterInputStream {
 
   static Source open(String name, Console console) throws IOException {
     if (name.equals("-")) {
-      return new Source(console.in(), -1, false);
+      Source source = new Source(console.in(), -1, false);
+      source.file = console.inWholeFile();
+      return source;
     }
     if (FileNames.isHttp(name)) {
       return new Http(CONNECT_MILLIS, SILENCE_MILLIS).open(name);

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import com.sun.net.httpserver.HttpServer;
 import java.io.BufferedReader;
@@ -722,5 +723,93 @@ class CliTest {
     run("-i", copy.toString(), "SELECT count(*) FROM t").prints("count(*)\n3\n");
     Files.write(Path.of(copy + "-journal"), new byte[5000]); // as after a commit with journal_mode = PERSIST
     run("-i", copy.toString(), "SELECT count(*) FROM t").prints("count(*)\n3\n");
+  }
+
+  @Test
+  void theLogOfTheFileThatALinkLeadsToIsTakenIn() throws Exception {
+    Files.createDirectory(folder.resolve("links"));
+    Path link = Files.createSymbolicLink(folder.resolve("links/link.db"), Path.of("../in.db"));
+    Path second = Files.createSymbolicLink(folder.resolve("second.db"), link);
+    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + db);
+        Statement statement = connection.createStatement()) {
+      statement.execute("INSERT INTO t VALUES (4)");
+      for (Path name : List.of(link, second)) {
+        run("-q", "-i", name.toString(), "SELECT count(*) FROM t").prints("count(*)\n4\n");
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"-", "/dev/stdin"})
+  void theLogOfTheFileThatStandardInputComesFromIsTakenIn(String name) throws Exception {
+    assumeTrue(Files.isSymbolicLink(Path.of("/proc/self/fd/0"))); // elsewhere a process cannot tell what it reads
+    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + db);
+        Statement statement = connection.createStatement()) {
+      statement.execute("INSERT INTO t VALUES (4)");
+      ProcessBuilder query = new ProcessBuilder(Command.line(List.of(), "-i", name, "SELECT count(*) FROM t"));
+      Command run = Command.runProcess(query.redirectInput(db.toFile()));
+      assertEquals("count(*)\n4\n", run.out());
+      assertTrue(run.err().contains("from its write-ahead log " + db.toRealPath() + "-wal\n"), run.err());
+    }
+  }
+
+  /** SQLite would play them back over the new database: without a word the result would be gone. */
+  @Test
+  void nothingIsWrittenBesideALeftOverLog() throws Exception {
+    Path old = folder.resolve("old.db");
+    Path gone = folder.resolve("gone.db");
+    try (Connection connection = DriverManager.getConnection("jdbc:sqlite:" + db);
+        Statement statement = connection.createStatement()) {
+      statement.execute("INSERT INTO t VALUES (4)");
+      Files.copy(db, old); // as a process leaves them that was killed
+      Files.copy(Path.of(db + "-wal"), Path.of(old + "-wal"));
+      Files.copy(Path.of(db + "-wal"), Path.of(gone + "-wal"));
+    }
+    Path link = Files.createSymbolicLink(folder.resolve("link.db"), Path.of("old.db"));
+    byte[] before = Files.readAllBytes(old);
+    String remedy = "; take it into its database first, as by: sqlite3 ";
+    for (Path input : List.of(old, link, db)) {
+      for (Path output : List.of(old, link)) {
+        run("-q", "-i", input.toString(), "-o", output.toString(), "DELETE FROM t").fails(3, "cannot write " + output
+            + ": there is " + old + "-wal, a write-ahead log, which SQLite would play back over the new database"
+            + remedy + old + " \"PRAGMA wal_checkpoint(TRUNCATE)\", or delete it if its database is gone");
+      }
+    }
+    run("-o", gone.toString(), "CREATE TABLE u(b)").failsWith(3, "there is " + gone + "-wal");
+    run("demo", gone.toString()).failsWith(3, "there is " + gone + "-wal");
+    assertArrayEquals(before, Files.readAllBytes(old));
+    assertFalse(Files.exists(gone));
+
+    jdbc(old, "PRAGMA wal_checkpoint(TRUNCATE)"); // the remedies
+    Files.delete(Path.of(gone + "-wal"));
+    run("-i", old.toString(), "-o", link.toString(), "INSERT INTO t VALUES (5)").prints("");
+    run("-o", gone.toString(), "CREATE TABLE u(b); INSERT INTO u VALUES (1)").prints("");
+    assertEquals(List.of("5"), jdbc(old, "SELECT count(*) FROM t"));
+    assertEquals(List.of("1"), jdbc(gone, "SELECT count(*) FROM u"));
+  }
+
+  @Test
+  void standardOutputIsNoFileBesideALeftOverLog() throws Exception {
+    assumeTrue(Files.isSymbolicLink(Path.of("/proc/self/fd/1")));
+    Path out = folder.resolve("out.db");
+    Files.writeString(Path.of(out + "-wal"), "a log");
+    ProcessBuilder save = new ProcessBuilder(Command.line(List.of(), "-o", "-", "CREATE TABLE u(b)"));
+    Command.runProcess(save.redirectOutput(out.toFile())).failsWith(3, "cannot write standard output: there is "
+        + out.toRealPath() + "-wal");
+    assertEquals(0, Files.size(out));
+  }
+
+  @Test
+  void nothingIsWrittenBesideAHotJournal() throws Exception {
+    Path journal = Path.of(db + "-journal");
+    byte[] head = {(byte) 0xd9, (byte) 0xd5, 5, (byte) 0xf9, 0x20, (byte) 0xa1, 0x63, (byte) 0xd7, 0};
+    Files.write(journal, head);
+    byte[] before = Files.readAllBytes(db);
+    run("-o", db.toString(), "CREATE TABLE u(b)").fails(3, "cannot write " + db + ": there is " + journal
+        + ", a journal of a transaction that did not end, which SQLite would play back over the new database; roll it "
+        + "back first, as by: sqlite3 " + db + " .schema, or delete it if its database is gone");
+    assertArrayEquals(before, Files.readAllBytes(db));
+    Files.write(journal, new byte[5000]); // as after a commit with journal_mode = PERSIST
+    run("-o", db.toString(), "CREATE TABLE u(b)").prints("");
   }
 }
