@@ -188,8 +188,8 @@ static int run_one(sqlite3 *db, sqlite3_stmt *stmt, bool in_body, bool waited, j
 /* Native.execute: its state, which begins with zeros */
 enum { SCRIPT_CHANGED, SCRIPT_WAITING, SCRIPT_LEFT, SCRIPT_STATE };
 
-/* out: start, end and number of the statement that has failed or waits. Whatever the result, the statement in SCRIPT_WAITING is the
- * caller's to finalize, unless there is 0. */
+/* out: start, end and number of the statement that has failed or waits. Whatever the result, the
+ * statement in SCRIPT_WAITING is the caller's to finalize, unless there is 0. */
 static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in_body, jlong timer, jlong usec,
                     jintArray out, jlongArray state) {
     (void)c;
@@ -202,7 +202,7 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     mv_text text;
     mv_text_get(env, sql, &text);
     if (!text.bytes) {
-        mv_engine_end(stmt, sqlite3_finalize); /* else its transaction stays open, and with it all that the connection runs later */
+        mv_engine_end(stmt, sqlite3_finalize); /* else its transaction stays open, and what runs later is not committed */
         s[SCRIPT_WAITING] = 0;
         (*env)->SetLongArrayRegion(env, state, 0, SCRIPT_STATE, s);
         return SQLITE_NOMEM;

@@ -34,7 +34,10 @@ import java.util.function.LongSupplier;
 final class ConnectionHandle {
   private static final int MAX_WAIT_MILLIS = 100;
 
-  /** Several times what taking the lock and letting go of it need: compiled frames of {@link #needStack} are smaller than those of the interpreter. */
+  /**
+   * Several times what taking the lock and letting go of it need: compiled frames of {@link #needStack} are smaller than
+   * those of the interpreter.
+   */
   private static final int FRAMES_NEEDED = 20;
 
   final StoreHandle store;
@@ -147,7 +150,7 @@ final class ConnectionHandle {
     }
   }
 
-  /** The same for what cleans up, and so has to work in an interrupted thread, too: it waits, whatever the thread's status is. */
+  /** The same for what cleans up, and so has to work in an interrupted thread, too: it waits, whatever the status is. */
   void enterUninterruptibly() {
     needStack(FRAMES_NEEDED);
     int held = lock.getHoldCount();
@@ -173,8 +176,8 @@ final class ConnectionHandle {
   }
 
   /**
-   * Calls itself so often. A StackOverflowError comes here, before the lock is taken, rather than in {@link #exit}, which then could not let go of it:
-   * the connection would be locked for ever.
+   * Calls itself so often. A StackOverflowError comes here, before the lock is taken, rather than in {@link #exit}, which
+   * then could not let go of it: the connection would be locked for ever.
    */
   private static int needStack(int frames) {
     return frames == 0 ? 0 : needStack(frames - 1) + 1;

@@ -218,7 +218,7 @@ final class StatementHandle {
     return result;
   }
 
-  /** There was no memory, or stack, to run it or to wait. It must not stay as it is: a statement that waits has begun a transaction. */
+  /** No memory, or stack, to run it or to wait. It cannot stay as it is: one that waits has begun a transaction. */
   private void abandon() {
     parameters.resend();
     Native.reset(address);
@@ -473,7 +473,8 @@ final class StatementHandle {
     try {
       connection.startWaits();
       do {
-        code = Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros, results);
+        code = Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros,
+            results);
       } while (code == Native.WAIT && (code = connection.awaitWriter(address)) == SqliteCodes.OK);
     } catch (RuntimeException | Error e) {
       abandon();

@@ -12,8 +12,8 @@ import java.util.function.LongSupplier;
  */
 enum WriterTurn {
   /**
-   * The lock is promised to the caller for some milliseconds, in which no other writer gets it. The caller tries again at once; if it does
-   * not, it has to give the promise up by ending what waited (its statement, or its {@link Load}).
+   * The lock is promised to the caller for some milliseconds, in which no other writer gets it. The caller tries again at
+   * once; if it does not, it has to give the promise up by ending what waited (its statement, or its {@link Load}).
    */
   COME,
 
@@ -26,7 +26,8 @@ enum WriterTurn {
   /**
    * Waits.
    *
-   * @param waiters gives the {@code mv_waiter}, which ends here whatever is thrown; zero: there is nothing to wait for any more
+   * @param waiters gives the {@code mv_waiter}, which ends here whatever is thrown; zero: there is nothing to wait
+   *     for any more
    * @param blocker for thread dumps
    * @param cancelled what ends it early; whoever makes it true unparks the thread
    * @throws SqliteException {@code SQLITE_NOMEM}

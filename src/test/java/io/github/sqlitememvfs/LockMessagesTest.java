@@ -105,7 +105,8 @@ class LockMessagesTest {
       for (int i = 0; i < 4; i++) { // the fourth comes with all that follow, and with the end
         s.step();
       }
-      assertMessage(6, () -> c.execute("DROP TABLE t"), "database table is locked", "\"SELECT x FROM t ORDER BY x\" is on a row;", "reset or close it");
+      assertMessage(6, () -> c.execute("DROP TABLE t"), "database table is locked",
+          "\"SELECT x FROM t ORDER BY x\" is on a row;", "reset or close it");
     }
     c.execute("DROP TABLE t");
   }

@@ -197,7 +197,7 @@ class SqliteConnectionTest {
   @Test
   void aStackOverflowLocksNobodyOut() throws Exception {
     for (int i = 0; i < 20; i++) {
-      SqliteConnection c = MemoryVfs.create().open("d"); // closed below, but not after a failure, when that would wait for ever
+      SqliteConnection c = MemoryVfs.create().open("d"); // not closed after a failure: that would wait for ever
       SqliteStatement s = c.prepare("SELECT 1");
       AtomicReference<Throwable> thrown = new AtomicReference<>();
       Thread deep = new Thread(null, () -> {
