@@ -48,7 +48,8 @@ _Atomic int32_t *mv_engine_rows_held(sqlite3 *db);
 bool mv_engine_hold_rows(sqlite3 *db);
 /* They are held no more. */
 void mv_engine_release_rows(sqlite3 *db);
-/* sqlite3_reset, or sqlite3_finalize, for a statement of a connection that may hold rows. */
+/* sqlite3_reset, or sqlite3_finalize, for a statement of a connection that may hold rows. A waiter that nobody
+ * has taken after MV_ENGINE_WAIT ends. */
 int mv_engine_end(sqlite3_stmt *stmt, int (*end)(sqlite3_stmt *));
 
 /* sqlite3_prepare_v3. SQLite looks whether its schema is still the database's when it runs a statement, and after a few errors of compiling; after others it
@@ -57,11 +58,17 @@ int mv_engine_end(sqlite3_stmt *stmt, int (*end)(sqlite3_stmt *));
 int mv_engine_prepare(sqlite3 *db, const char *sql, int n, sqlite3_stmt **stmt, const char **tail);
 
 /*
- * Waiting for another writer outside of SQLite. A virtual thread of a JVM must not sleep in C: it would keep its carrier thread from all others, perhaps from
- * the writer that it waits for. So around a step that may be run once more, since the statement has not begun to do anything, whoever can sleep in its own way says
- * so. If a file is refused the writer's slot in it, the VFS leaves a waiter (store.h) here, SQLite's busy handler is not called, and the
- * step ends with SQLITE_BUSY, of which mv_engine_leave makes MV_ENGINE_WAIT. When it is the waiter's turn the statement is stepped again: SQLite goes on at the
- * very instruction that was refused, with the locks that it has on other databases. The busy timeout counts from the first refusal.
+ * Waiting for another writer outside of SQLite. A virtual thread of a JVM must not sleep in C: it would keep its
+ * carrier thread from all others, perhaps from the writer that it waits for. So around a step that may be run once
+ * more, since the statement has not changed anything yet, whoever can sleep in its own way says so. If a file is
+ * refused the writer's slot in it, the VFS leaves a waiter (store.h) here, SQLite's busy handler is not called, and
+ * the step ends with SQLITE_BUSY, of which mv_engine_leave makes MV_ENGINE_WAIT. When it is the waiter's turn the
+ * statement is stepped again. The busy timeout counts from the first refusal.
+ *
+ * What the statement has done by then: most go on at the very instruction that was refused. A statement that writes
+ * to several databases keeps the slots that it has taken already while it waits for the next one, as it does while
+ * SQLite's busy handler sleeps. VACUUM and VACUUM INTO have ended with the refusal, and the next step begins them
+ * anew.
  */
 #define MV_ENGINE_WAIT (-6) /* beside SQLite's codes */
 struct mv_waiter;

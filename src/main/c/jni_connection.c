@@ -188,19 +188,25 @@ static int run_one(sqlite3 *db, sqlite3_stmt *stmt, bool in_body, bool waited, j
 /* Native.execute: its state, which begins with zeros */
 enum { SCRIPT_CHANGED, SCRIPT_WAITING, SCRIPT_LEFT, SCRIPT_STATE };
 
-/* out: where the statement stands that has failed or waits, start and end. */
+/* out: start, end and number of the statement that has failed or waits. Whatever the result, the
+ * statement in SCRIPT_WAITING is the caller's to finalize, unless there is 0. */
 static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in_body, jlong timer, jlong usec,
                     jintArray out, jlongArray state) {
     (void)c;
-    mv_text text;
-    mv_text_get(env, sql, &text);
-    if (!text.bytes) return SQLITE_NOMEM;
     jlong s[SCRIPT_STATE];
     jint place[3];
     (*env)->GetLongArrayRegion(env, state, 0, SCRIPT_STATE, s);
     (*env)->GetIntArrayRegion(env, out, 0, 3, place);
     sqlite3_stmt *stmt = MV_POINTER(sqlite3_stmt, s[SCRIPT_WAITING]);
     bool waited = stmt != NULL;
+    mv_text text;
+    mv_text_get(env, sql, &text);
+    if (!text.bytes) {
+        mv_engine_end(stmt, sqlite3_finalize); /* else its transaction stays open, and what runs later is not committed */
+        s[SCRIPT_WAITING] = 0;
+        (*env)->SetLongArrayRegion(env, state, 0, SCRIPT_STATE, s);
+        return SQLITE_NOMEM;
+    }
     char *end = text.bytes + text.n, *start = waited ? text.bytes + place[0] : start_of_statement(text.bytes, end);
     const char *tail = waited ? text.bytes + place[1] : start;
     jint number = waited ? place[2] : 1;

@@ -289,8 +289,7 @@ static jint publish(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlong l
     return (jint)rc;
 }
 
-/* A waiter, or minus the result. */
-static jlong loadWaiter(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlong load, jlong usec) {
+static jlong loadWaiter(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlong load, jlong usec, jintArray out) {
     (void)c;
     mv_text text;
     mv_text_get(env, name, &text);
@@ -298,7 +297,8 @@ static jlong loadWaiter(JNIEnv *env, jclass c, jlong store, jbyteArray name, jlo
     mv_result rc =
         text.bytes ? mv_load_waiter(STORE(store), text.bytes, (size_t)text.n, LOAD(load), usec, &waiter) : MV_NOMEM;
     mv_text_free(&text);
-    return rc ? -(jlong)rc : MV_HANDLE(waiter);
+    mv_set_int(env, out, 0, (jint)rc);
+    return MV_HANDLE(rc ? NULL : waiter);
 }
 
 static void loadDrop(JNIEnv *env, jclass c, jlong load) {
@@ -339,7 +339,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(loadFinish, "(J)I"),
     MV_NATIVE(loadMessage, "(J)[B"),
     MV_NATIVE(publish, "(J[BJJ)I"),
-    MV_NATIVE(loadWaiter, "(J[BJJ)J"),
+    MV_NATIVE(loadWaiter, "(J[BJJ[I)J"),
     MV_NATIVE(loadDrop, "(J)V"),
 };
 

@@ -51,7 +51,8 @@ typedef struct mv_fetch {
 
 /*
  * Runs a statement on: SQLITE_ROW if it is on the last row that came, MV_ROWS_PENDING, MV_ROWS_BODY_ENDED, SQLITE_DONE or an error after the rows
- * that came; interrupted, none comes. MV_ENGINE_WAIT (engine.h): it has done nothing yet, and keeps its parameters.
+ * that came; interrupted, none comes. MV_ENGINE_WAIT (engine.h): it has changed nothing yet, and keeps its
+ * parameters; it may have taken the slots of some of its databases. VACUUM has ended, and begins anew.
  */
 int mv_rows_fetch(sqlite3_stmt *stmt, mv_fetch *fetch);
 

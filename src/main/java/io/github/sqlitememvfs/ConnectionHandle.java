@@ -12,6 +12,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
 
 /**
  * The native side of one connection, and of its statements.
@@ -31,6 +33,12 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 final class ConnectionHandle {
   private static final int MAX_WAIT_MILLIS = 100;
+
+  /**
+   * Several times what taking the lock and letting go of it need: compiled frames of {@link #needStack} are smaller than
+   * those of the interpreter.
+   */
+  private static final int FRAMES_NEEDED = 20;
 
   final StoreHandle store;
   final String database;
@@ -91,6 +99,11 @@ final class ConnectionHandle {
   /** How that ended; null: it has not waited. Under the lock. */
   private WriterTurn waitEnded;
 
+  /** Made beforehand: nothing may fail once there is a waiter. */
+  private final LongSupplier takeWaiter = () -> Native.takeWaiter(address());
+
+  private final BooleanSupplier interrupted = () -> interrupts != interruptsBefore;
+
   private final ConcurrentLinkedQueue<StatementHandle> forgottenStatements = new ConcurrentLinkedQueue<>();
   private volatile boolean forgotten;
   private volatile boolean pending;
@@ -117,17 +130,64 @@ final class ConnectionHandle {
    * Takes the lock, once no other thread is in a transaction body. Throws if closed, or if the thread was interrupted and would have to wait.
    */
   void enter() {
-    if (!lock.tryLock()) {
-      try {
-        lock.lockInterruptibly();
-      } catch (InterruptedException e) {
-        throw interruptedException();
+    needStack(FRAMES_NEEDED);
+    int held = lock.getHoldCount();
+    try {
+      if (!lock.tryLock()) {
+        try {
+          lock.lockInterruptibly();
+        } catch (InterruptedException e) {
+          throw interruptedException();
+        }
       }
+      if (address == 0 || closing || (owner != null && owner != Thread.currentThread())) {
+        enterSlowly();
+      }
+      entered();
+    } catch (Error e) {
+      unlockTo(held);
+      throw e;
     }
-    if (address == 0 || closing || (owner != null && owner != Thread.currentThread())) {
-      enterSlowly();
+  }
+
+  /** The same for what cleans up, and so has to work in an interrupted thread, too: it waits, whatever the status is. */
+  void enterUninterruptibly() {
+    needStack(FRAMES_NEEDED);
+    int held = lock.getHoldCount();
+    try {
+      lock.lock();
+      while (address != 0 && !closing && owner != null && owner != Thread.currentThread()) {
+        free.awaitUninterruptibly();
+      }
+      if (address == 0 || closing) {
+        lock.unlock();
+        throw closedException();
+      }
+      entered();
+    } catch (Error e) {
+      unlockTo(held);
+      throw e;
     }
+  }
+
+  private void entered() {
     interruptsBefore = interrupts;
+    startWaits(); // an error now has nothing to do with how an earlier call waited
+  }
+
+  /**
+   * Calls itself so often. A StackOverflowError comes here, before the lock is taken, rather than in {@link #exit}, which
+   * then could not let go of it: the connection would be locked for ever.
+   */
+  private static int needStack(int frames) {
+    return frames == 0 ? 0 : needStack(frames - 1) + 1;
+  }
+
+  /** After an Error, such as an OutOfMemoryError while it waited, with the lock or without. */
+  private void unlockTo(int held) {
+    while (lock.getHoldCount() > held) {
+      lock.unlock();
+    }
   }
 
   private void enterSlowly() {
@@ -371,26 +431,25 @@ final class ConnectionHandle {
     writes++;
     out[0] = 0;
     out[1] = script.length;
+    out[2] = 1;
     long[] state = new long[Native.SCRIPT_STATE];
-    int code = runScript(script, state);
-    while (code == Native.WAIT) {
-      int start = out[0];
-      long statement = state[Native.SCRIPT_WAITING];
-      boolean goesOn = false;
-      try {
-        code = awaitWriter(statement);
-        goesOn = code == SqliteCodes.OK;
-        if (!goesOn) {
+    int code;
+    try {
+      code = runScript(script, state);
+      while (code == Native.WAIT) {
+        int start = out[0];
+        code = awaitWriter(state[Native.SCRIPT_WAITING]);
+        if (code != SqliteCodes.OK) {
           throw error(code, null, script, start, out[1], out[2]);
         }
-      } finally {
-        if (!goesOn) {
-          Native.finalizeStatement(statement);
-        }
+        long waited = waitedNanos;
+        code = runScript(script, state);
+        waitedNanos = code == SqliteCodes.OK || out[0] != start ? 0 : waited;
       }
-      long waited = waitedNanos;
-      code = runScript(script, state);
-      waitedNanos = code == SqliteCodes.OK || out[0] != start ? 0 : waited;
+    } finally {
+      if (state[Native.SCRIPT_WAITING] != 0) { // it waits no more
+        Native.finalizeStatement(state[Native.SCRIPT_WAITING]);
+      }
     }
     if (code == Native.BODY_ENDED) {
       throw bodyEndedException();
@@ -420,11 +479,10 @@ final class ConnectionHandle {
    * After {@link Native#WAIT}: waits until it is the statement's turn to write. OK: it is. Else the statement is over, with that code.
    */
   int awaitWriter(long statement) {
-    long waiter = Native.takeWaiter(address);
     long start = System.nanoTime();
-    waiting = Thread.currentThread();
     try {
-      waitEnded = WriterTurn.await(waiter, this, () -> interrupts != interruptsBefore);
+      waiting = Thread.currentThread();
+      waitEnded = WriterTurn.await(takeWaiter, this, interrupted);
     } finally {
       waiting = null;
       waitedNanos += System.nanoTime() - start;
@@ -593,6 +651,7 @@ final class ConnectionHandle {
       while (statement.address != 0 && owner != null && owner != Thread.currentThread()) {
         free.awaitUninterruptibly();
       }
+      startWaits();
       int code = finalizeStatement(statement);
       if (code != SqliteCodes.OK) {
         throw error(code, statement.sql, null);

@@ -134,20 +134,22 @@ final class Load implements AutoCloseable {
   }
 
   private WriterTurn awaitWriter(long micros) {
-    long waiter = Native.loadWaiter(store, name, address, micros);
-    if (waiter == -Native.MV_NOTFOUND) { // it was deleted
-      return WriterTurn.COME;
-    }
-    if (waiter < 0) {
-      check((int) -waiter);
-    }
-    WriterTurn turn = handle.await(waiter, this);
+    WriterTurn turn = handle.await(() -> newWaiter(micros), this);
     if (turn == WriterTurn.CANCELLED) {
       handle.checkOpen();
       throw SqliteException.of(SqliteCodes.INTERRUPT, "interrupted: the thread was, while it waited for the connection that is writing database "
           + Text.quote(database) + " of " + handle.name + "; the database keeps its content");
     }
     return turn;
+  }
+
+  /** Zero: the database was deleted, so that there is nothing to wait for. */
+  private long newWaiter(long micros) {
+    long waiter = Native.loadWaiter(store, name, address, micros, out);
+    if (waiter == 0 && out[0] != Native.MV_NOTFOUND) {
+      check(out[0]);
+    }
+    return waiter;
   }
 
   private SqliteException busy(long micros) {

@@ -52,7 +52,7 @@ final class LockMessages {
     String first = null;
     int others = 0;
     for (StatementHandle s = statements; s != null; s = s.next) {
-      if (s.isRunning()) {
+      if (s.isOnRow()) {
         others += first == null ? 0 : 1;
         first = first == null ? s.sql : first;
       }

@@ -43,7 +43,10 @@ final class Native {
   /** {@link #execute}: the statement has parameters, and was not run. */
   static final int PARAMETERS = -4;
 
-  /** {@link #fetch}, {@link #batch}, {@link #execute}: it would have to wait for another writer, has done nothing yet, and can be called again. */
+  /**
+   * {@link #fetch}, {@link #batch}, {@link #execute}: it has to wait for another writer, has changed nothing yet, and can
+   * be called again.
+   */
   static final int WAIT = -6;
 
   /** Length of the array for {@link #execute}. */
@@ -182,8 +185,11 @@ final class Native {
   /** Consumes the load if the result is MV_OK. */
   static native int publish(long store, byte[] database, long load, long micros);
 
-  /** A waiter for the writer that is in the way of {@link #publish}, for so many microseconds at most; negative: minus a result. */
-  static native long loadWaiter(long store, byte[] database, long load, long micros);
+  /**
+   * A waiter for the writer that is in the way of {@link #publish}, for so many microseconds at most. Zero: none, and
+   * out[0] is the result.
+   */
+  static native long loadWaiter(long store, byte[] database, long load, long micros, int[] out);
 
   static native void loadDrop(long load);
 
@@ -255,8 +261,9 @@ final class Native {
   /**
    * Runs all statements; inBody: as long as a transaction is open. out[0], out[1]: start and end of the statement that
    * failed, or waits; out[2]: its number, from 1 on. state begins with zeros; state[0]: rows that were changed. If timer is not zero, each statement has that many
-   * microseconds. SQLite's code, BODY_ENDED, PARAMETERS, or WAIT: then state[SCRIPT_WAITING] is a statement, and the same call with the same arrays goes
-   * on with it.
+   * microseconds. SQLite's code, BODY_ENDED, PARAMETERS, or WAIT: then the same call with the same arrays
+   * goes on. If state[SCRIPT_WAITING] is not zero, that statement waits, and must be finalized if the call is not made
+   * again.
    */
   static native int execute(
       long connection, byte[] sql, boolean inBody, long timer, long micros, int[] out, long[] state);

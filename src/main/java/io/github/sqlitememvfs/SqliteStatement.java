@@ -461,7 +461,7 @@ public final class SqliteStatement implements AutoCloseable {
    * @throws IllegalStateException if the statement is closed
    */
   public void reset() {
-    enter();
+    statement.enterUninterruptibly();
     try {
       statement.reset();
     } finally {

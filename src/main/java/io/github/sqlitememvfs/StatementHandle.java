@@ -192,13 +192,20 @@ final class StatementHandle {
 
   /** Has SQLite run it, and waits for another writer where it has to. */
   private long run(int how, byte[] values, byte[] memory) {
-    connection.startWaits();
-    long result = runNow(how, values, memory);
-    while ((short) result == Native.WAIT) {
-      int code = awaitWriter();
-      result = code == SqliteCodes.OK ? runNow(how & ~Native.FETCH_START | Native.FETCH_WAITED, null, memory) : code;
+    try {
+      connection.startWaits();
+      long result = runNow(how, values, memory);
+      while ((short) result == Native.WAIT) {
+        int code = connection.awaitWriter(address);
+        result = code == SqliteCodes.OK ? runNow(how & ~Native.FETCH_START | Native.FETCH_WAITED, null, memory) : code;
+      }
+      return result;
+    } catch (RuntimeException | Error e) {
+      if ((how & Native.FETCH_START) != 0) { // only the first step waits; later ones leave the statement on its row
+        abandon();
+      }
+      throw e;
     }
-    return result;
   }
 
   private long runNow(int how, byte[] values, byte[] memory) {
@@ -211,14 +218,10 @@ final class StatementHandle {
     return result;
   }
 
-  private int awaitWriter() {
-    try {
-      return connection.awaitWriter(address);
-    } catch (RuntimeException | Error e) { // no memory for it
-      parameters.resend();
-      Native.reset(address);
-      throw e;
-    }
+  /** No memory, or stack, to run it or to wait. It cannot stay as it is: one that waits has begun a transaction. */
+  private void abandon() {
+    parameters.resend();
+    Native.reset(address);
   }
 
   /** An error, behind so many rows. Of what changes the database none of them is given: the error has undone it. */
@@ -287,6 +290,11 @@ final class StatementHandle {
   /** Whether it is on a row for SQLite, which then lets nobody drop a table, and the like. */
   boolean isRunning() {
     return at == At.ROW || at == At.NEXT_ROW;
+  }
+
+  /** The same, or on a row that it has read ahead and that keeps its version: that, too, makes SQLite refuse. */
+  boolean isOnRow() {
+    return isRunning() || held;
   }
 
   private int toStart() {
@@ -408,6 +416,16 @@ final class StatementHandle {
   /** Takes the connection's lock. Throws if it or the statement is closed. */
   void enter() {
     connection.enter();
+    checkEntered();
+  }
+
+  /** The same, by {@link ConnectionHandle#enterUninterruptibly}. */
+  void enterUninterruptibly() {
+    connection.enterUninterruptibly();
+    checkEntered();
+  }
+
+  private void checkEntered() {
     if (address == 0) {
       connection.exit();
       throw new IllegalStateException("statement is closed: " + sql);
@@ -451,11 +469,17 @@ final class StatementHandle {
     int[] sizes = parameters.sizes();
     parameters.clearBatch();
     connection.countWrite();
-    connection.startWaits();
     int code;
-    do {
-      code = Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros, results);
-    } while (code == Native.WAIT && (code = awaitWriter()) == SqliteCodes.OK);
+    try {
+      connection.startWaits();
+      do {
+        code = Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros,
+            results);
+      } while (code == Native.WAIT && (code = connection.awaitWriter(address)) == SqliteCodes.OK);
+    } catch (RuntimeException | Error e) {
+      abandon();
+      throw e;
+    }
     if (code != SqliteCodes.OK) {
       fail(code, 0);
     }

@@ -9,6 +9,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.LongSupplier;
 
 /**
  * The native side of one {@link MemoryVfs}: the store, its registration with SQLite, and what is open of it.
@@ -42,6 +43,7 @@ final class StoreHandle {
   private int users = 1;
 
   private boolean forgotten;
+
   /** Threads that wait for a writer, and notice when it is closed. */
   private final Set<Thread> waiting = ConcurrentHashMap.newKeySet();
 
@@ -115,12 +117,13 @@ final class StoreHandle {
   }
 
   /** Waits for another writer, until this is closed. */
-  WriterTurn await(long waiter, Object blocker) {
-    waiting.add(Thread.currentThread());
+  WriterTurn await(LongSupplier waiters, Object blocker) {
+    Thread self = Thread.currentThread();
     try {
-      return WriterTurn.await(waiter, blocker, () -> closed);
+      waiting.add(self);
+      return WriterTurn.await(waiters, blocker, () -> closed);
     } finally {
-      waiting.remove(Thread.currentThread());
+      waiting.remove(self);
     }
   }
 

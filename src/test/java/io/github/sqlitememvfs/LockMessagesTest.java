@@ -99,6 +99,19 @@ class LockMessagesTest {
   }
 
   @Test
+  void aStatementHasReadAheadToItsEnd() {
+    c.execute("INSERT INTO t VALUES (4), (5), (6)");
+    try (SqliteStatement s = c.query("SELECT x FROM t ORDER BY x")) {
+      for (int i = 0; i < 4; i++) { // the fourth comes with all that follow, and with the end
+        s.step();
+      }
+      assertMessage(6, () -> c.execute("DROP TABLE t"), "database table is locked",
+          "\"SELECT x FROM t ORDER BY x\" is on a row;", "reset or close it");
+    }
+    c.execute("DROP TABLE t");
+  }
+
+  @Test
   void othersStayAsTheyAre() {
     assertMessage(1, () -> c.execute("SELECT * FROM nowhere"), "no such table: nowhere (SQLITE_ERROR, 1)");
     assertMessage(1, () -> c.execute("COMMIT"), "cannot commit - no transaction is active (SQLITE_ERROR, 1)");

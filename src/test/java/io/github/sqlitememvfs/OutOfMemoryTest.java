@@ -20,6 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -121,6 +123,27 @@ class OutOfMemoryTest {
       });
       operations.put("execute", () -> connection.execute("UPDATE t SET x = x + 1 WHERE id < ?", 5));
       operations.put("script", () -> connection.execute("BEGIN; DELETE FROM t WHERE id = 3; /* " + LONG_TEXT + " */; INSERT INTO t(x) VALUES(1); COMMIT"));
+      operations.put("script that waits", () -> {
+        try (SqliteConnection other = vfs.open("d")) {
+          other.execute("BEGIN IMMEDIATE");
+          Thread script = Thread.currentThread();
+          AtomicBoolean ended = new AtomicBoolean();
+          Thread writer = new Thread(() -> {
+            // without memory to wait in Java it waits in C, which nobody can see
+            for (int i = 0; i < 20 && !ended.get() && script.getState() != Thread.State.TIMED_WAITING; i++) {
+              LockSupport.parkNanos(1_000_000);
+            }
+            other.execute("COMMIT");
+          });
+          writer.start();
+          try {
+            return connection.execute("DELETE FROM t WHERE id = 3; /* " + LONG_TEXT + " */");
+          } finally {
+            ended.set(true);
+            writer.join();
+          }
+        }
+      });
       operations.put("prepare", () -> {
         try (SqliteStatement s = connection.prepare("SELECT id AS first, y FROM t WHERE id > :a /* " + LONG_TEXT + " */")) {
           s.bindLong("a", 7);

@@ -12,6 +12,7 @@ import java.lang.reflect.Field;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
@@ -183,6 +184,38 @@ class SqliteConnectionTest {
       }));
       assertSame(thrown, caught);
       assertEquals(0, count());
+    }
+  }
+
+  private static void untilTheStackEnds(SqliteConnection c, SqliteStatement s) {
+    c.inTransaction();
+    s.reset();
+    untilTheStackEnds(c, s);
+  }
+
+  /** A call that finds no more stack leaves the connection to others. */
+  @Test
+  void aStackOverflowLocksNobodyOut() throws Exception {
+    for (int i = 0; i < 20; i++) {
+      SqliteConnection c = MemoryVfs.create().open("d"); // not closed after a failure: that would wait for ever
+      SqliteStatement s = c.prepare("SELECT 1");
+      AtomicReference<Throwable> thrown = new AtomicReference<>();
+      Thread deep = new Thread(null, () -> {
+        try {
+          untilTheStackEnds(c, s);
+        } catch (Throwable e) {
+          thrown.set(e);
+        }
+      }, "deep", 300_000 + 1000 * i);
+      deep.start();
+      deep.join();
+      assertTrue(thrown.get() instanceof StackOverflowError, () -> String.valueOf(thrown.get()));
+      Thread other = new Thread(c::close);
+      other.setDaemon(true);
+      other.start();
+      other.join(20_000);
+      assertFalse(other.isAlive(), "it waits for the lock");
+      assertTrue(c.isClosed());
     }
   }
 

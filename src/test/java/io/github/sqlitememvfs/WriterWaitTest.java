@@ -306,6 +306,26 @@ class WriterWaitTest {
     assertEquals(null, script.end());
   }
 
+  /** An interrupted thread can still clean up: reset waits for whoever uses the connection. */
+  @Test
+  void resetInAnInterruptedThread() throws Exception {
+    SqliteConnection c = vfs.open("d");
+    SqliteStatement s = c.query("SELECT 1 UNION ALL SELECT 2");
+    s.readAhead(false);
+    assertTrue(s.step());
+    Waiter first = new Waiter(c, (vfs, x) -> x.execute("INSERT INTO u VALUES (1)"));
+    Waiter reset = new Waiter(c, (vfs, x) -> {
+      Thread.currentThread().interrupt();
+      s.reset();
+    });
+    writer.execute("COMMIT");
+    assertEquals(null, first.end());
+    assertEquals(null, reset.end());
+    assertTrue(reset.interrupted.get());
+    assertTrue(s.step());
+    assertEquals(1, s.getLong(0));
+  }
+
   /** A second thread that uses the connection waits in Java, too, and is interrupted in the same way. */
   @Test
   void theConnectionIsInUse() throws Exception {
