@@ -1095,7 +1095,7 @@ static void use_lease(model *m, lease *l, uint32_t how) {
 
 /* What must be refused. */
 static void begin_wrongly(database *d, const pin *p) {
-    int other;
+    int other = 0; /* its address is what counts */
     mv_txn *txn = NULL;
     if (d->txn) {
         CHECK_EQ(mv_write_lock(d->db, &other), MV_BUSY);
