@@ -131,23 +131,30 @@ static void *serve(void *arg) {
     return NULL;
 }
 
+/* One takes the slot, and another is the first in the queue behind it, asleep. */
+static mv_waiter *first_behind(mv_database *db, const void *writer, const void *owner, sleeper *s) {
+    uint64_t ticket = mv_write_ticket(db);
+    CHECK_EQ(mv_write_lock(db, writer), MV_OK);
+    mv_waiter *w = mv_waiter_new(db, owner, ticket, mv_now_usec() + LONG_WAIT);
+    sleeper_init(s);
+    mv_waiter_start(w, wake_sleeper, forget_sleeper, s);
+    int64_t span;
+    CHECK(!mv_waiter_look(w, &span));
+    return w;
+}
+
 /* An owner that was promised the slot and never comes: those behind it, all asleep for long, get it all the same, and nobody stays awake for that. */
 static void a_promise_that_is_not_kept(void) {
     mv_store *store = new_store(512, 0);
     mv_database *db = open_name(store, "a");
-    int a, lost;
-    uint64_t ticket = mv_write_ticket(db);
-    CHECK_EQ(mv_write_lock(db, &a), MV_OK);
-    mv_waiter *w = mv_waiter_new(db, &lost, ticket, mv_now_usec() + LONG_WAIT);
+    int a = 0, lost = 0;
     sleeper s;
-    sleeper_init(&s);
-    mv_waiter_start(w, wake_sleeper, forget_sleeper, &s);
-    int64_t span;
-    CHECK(!mv_waiter_look(w, &span));
+    mv_waiter *w = first_behind(db, &a, &lost, &s);
     pthread_t threads[2];
     for (int i = 0; i < 2; i++) REQUIRE_EQ(pthread_create(&threads[i], NULL, serve, db), 0);
     sleep_outside(&s, 50000); /* most likely they stand in the queue then */
     mv_write_unlock(db, &a);
+    int64_t span;
     CHECK(mv_waiter_look(w, &span));
     mv_waiter_end(w, true);
     for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
@@ -161,15 +168,9 @@ static void a_promise_that_is_not_kept(void) {
 static void the_first_who_does_not_come(void) {
     mv_store *store = new_store(512, 0);
     mv_database *db = open_name(store, "a");
-    int a, lost, next;
-    uint64_t ticket = mv_write_ticket(db);
-    CHECK_EQ(mv_write_lock(db, &a), MV_OK);
-    mv_waiter *w = mv_waiter_new(db, &lost, ticket, mv_now_usec() + LONG_WAIT);
+    int a = 0, lost = 0, next = 0;
     sleeper s;
-    sleeper_init(&s);
-    mv_waiter_start(w, wake_sleeper, forget_sleeper, &s);
-    int64_t span;
-    CHECK(!mv_waiter_look(w, &span));
+    mv_waiter *w = first_behind(db, &a, &lost, &s);
     mv_write_unlock(db, &a);
     CHECK(wait_outside(db, &next, mv_write_ticket(db), LONG_WAIT, false));
     CHECK_EQ(mv_write_lock(db, &next), MV_OK);
