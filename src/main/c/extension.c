@@ -40,6 +40,18 @@ static int refuse(char **error, const sqlite3_api_routines *api, int rc, const c
     return rc;
 }
 
+/*
+ * Each connection of a host that has just been opened. If its main database is one of ours its journal mode becomes MEMORY: SQLite then commits a transaction
+ * that also writes one file on disk without a super-journal, which we could not keep (vfs.c). A database whose schema cannot be read keeps the
+ * mode that it has, and is opened all the same: the error comes when it is used. This is how SQLite calls an auto extension.
+ */
+static int opened(sqlite3 *db, char **error, const sqlite3_api_routines *api) {
+    (void)error; /* there is none */
+    if (!api || api->file_control(db, "main", MV_FCNTL_IS_OURS, NULL) != SQLITE_OK) return SQLITE_OK;
+    if (api->exec(db, "PRAGMA main.journal_mode = MEMORY", NULL, NULL, NULL) != SQLITE_OK) api->exec(db, "", NULL, NULL, NULL); /* forgets the error */
+    return SQLITE_OK;
+}
+
 static int add(sqlite3 *db, char **error, const sqlite3_api_routines *api, bool others) {
     char name[MV_MAX_VFS_NAME + 1] = MV_DEFAULT_VFS;
     int rc = mv_no_disk(); /* starts our own SQLite */
@@ -49,6 +61,7 @@ static int add(sqlite3 *db, char **error, const sqlite3_api_routines *api, bool 
         *error = api->mprintf("sqlite-memory-vfs: this SQLite has another VFS named %s", name);
         return rc;
     }
+    if (!rc) rc = api->auto_extension((void (*)(void))opened);
     if (!rc && !others) rc = mv_functions_add(db, api); /* who has Java has its API */
     if (rc == SQLITE_FULL) return refuse(error, api, rc, "more SQLites of this process have loaded it than it has functions for");
     return rc ? refuse(error, api, rc, rc == SQLITE_NOMEM ? "no memory" : api->errstr(rc)) : SQLITE_OK;

@@ -23,7 +23,7 @@ static mv_database **bucket_of(mv_store *store, uint64_t hash) {
 static mv_database *find(mv_store *store, const char *name, size_t len) {
     uint64_t hash = hash_name(name, len);
     for (mv_database *db = *bucket_of(store, hash); db; db = db->same_hash, store->looked_at++)
-        if (db->hash == hash && db->name_len == len && memcmp(db->name, name, len) == 0) return db;
+        if (db->hash == hash && mv_database_is_named(db, name, len)) return db;
     return NULL;
 }
 
@@ -96,6 +96,10 @@ static void forget(mv_store *store, mv_database *db) {
     *at = db->same_hash;
     store->named--;
     db->named = false;
+}
+
+bool mv_database_is_named(const mv_database *db, const char *name, size_t len) {
+    return db->name_len == len && memcmp(db->name, name, len) == 0;
 }
 
 void mv_database_hold(mv_database *db) {

@@ -109,6 +109,8 @@ uint64_t mv_store_check(mv_store *store);
 
 /* ---- database ------------------------------------------------------------------------------------- */
 
+/* Whether it was made under that name. */
+bool mv_database_is_named(const mv_database *db, const char *name, size_t len);
 void mv_database_hold(mv_database *db);
 void mv_database_release(mv_database *db);
 
@@ -249,6 +251,11 @@ bool mv_txn_made(const mv_txn *txn, const void *block);
 mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset);
 /* Cannot fail to make shorter once mv_txn_prepare succeeded and nothing was written since. */
 mv_result mv_txn_truncate(mv_txn *txn, int64_t size);
+/*
+ * Gives the database blocks of that size, if its store leaves the size to the databases. Copies all of it: for a database whose pages have
+ * got another size. What mv_txn_fetch returned stays readable. MV_NOMEM, MV_FULL: the blocks are as before.
+ */
+mv_result mv_txn_resize_blocks(mv_txn *txn, uint32_t block_size);
 /* Acquires all that one mv_txn_truncate and mv_txn_publish need. */
 mv_result mv_txn_prepare(mv_txn *txn);
 /* Publishes, and makes the new version that of the lease, which is in use. Returns the one that it had, for mv_lease_return, if the caller is to keep it;

@@ -166,6 +166,43 @@ mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
     return makes_room(txn, rc) ? set_size(txn, size) : rc;
 }
 
+/* Makes the block of `to` at that place from what stands there in the transaction's table. Where that has holes only, it stays a hole. */
+static mv_result copy_block(mv_txn *txn, mv_table *to, uint64_t number) {
+    size_t n = mv_table_block_size(to), step = mv_table_block_size(&txn->table);
+    uint64_t from = number << to->shift;
+    bool hole = true;
+    void *block;
+    for (uint64_t at = from; hole && at < from + n; at += step) hole = !mv_table_find(&txn->table, at >> txn->table.shift);
+    if (hole) return MV_OK;
+    mv_result rc = mv_table_own(to, &txn->edit, number, false, &block);
+    if (!rc) mv_table_read(&txn->table, txn->size, block, n, (int64_t)from);
+    return rc;
+}
+
+static mv_result copy_blocks(mv_txn *txn, mv_table *to) {
+    void *made_before = txn->edit.born.head;
+    uint64_t count = mv_table_blocks(to, txn->size);
+    for (uint64_t number = 0; number < count; number++) {
+        mv_result rc = copy_block(txn, to, number);
+        if (!rc) continue;
+        mv_table_cut(to, &txn->edit, 0); /* cannot fail, as all cuts to nothing */
+        mv_edit_free_discarded(&txn->edit, made_before);
+        return rc;
+    }
+    return MV_OK;
+}
+
+mv_result mv_txn_resize_blocks(mv_txn *txn, uint32_t block_size) {
+    mv_table sized = {.shift = mv_shift_for(block_size)};
+    if (txn->db->store->block_size || txn->table.shift == 0 || txn->table.shift == sized.shift) return MV_OK;
+    mv_result rc = copy_blocks(txn, &sized);
+    if (makes_room(txn, rc)) rc = copy_blocks(txn, &sized);
+    if (rc) return rc;
+    mv_table_cut(&txn->table, &txn->edit, 0);
+    txn->table = sized;
+    return MV_OK;
+}
+
 mv_result mv_txn_prepare(mv_txn *txn) {
     mv_result rc = mv_edit_reserve(&txn->edit, &txn->table);
     return makes_room(txn, rc) ? mv_edit_reserve(&txn->edit, &txn->table) : rc;

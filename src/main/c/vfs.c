@@ -18,8 +18,8 @@
  * Where SQLite says beforehand that a write follows (ours does: the pragma of that date in sqlite.c), the slot is taken before the pin, so
  * that no other commit comes in between. A writer whose read transaction is open is refused at once, as SQLite does it: its version can only become older.
  *
- * Rollback. SQLite keeps its journal in memory (we report SQLITE_OPEN_MEMORY), our own SQLite as journal.h says, and on ROLLBACK writes the old pages
- * back, all of which is dropped with the lock. If that finds no memory SQLite drops its cache, too, and ROLLBACK succeeds. A
+ * Rollback. Our own SQLite keeps its journal as journal.h says, another's in memory, or in a file of this VFS, which is in memory, too. On
+ * ROLLBACK SQLite writes the old pages back, all of which is dropped with the lock. If that finds no memory SQLite drops its cache, too, and ROLLBACK succeeds. A
  * transaction in which a write was refused is dropped at once, and what SQLite does to roll it back goes the same way.
  *
  * locking_mode=EXCLUSIVE would keep a lock for ever: a reader would see one old version, and the end of a transaction could not be
@@ -29,7 +29,9 @@
  *
  * Super-journals. A transaction that writes several files on disk has one beside the main database, and who finds the journal of such a file
  * without it believes that the transaction was committed. One in memory is gone after a crash, and those files would stay half written: so where the
- * main database is here, such a transaction is refused when it is to be committed. (Our own SQLite has no files on disk.)
+ * main database is here, such a transaction is refused when it is to be committed. (Our own SQLite has no files on disk.) A database of
+ * ours is one of several only if its journal mode is not MEMORY. With SQLITE_OPEN_MEMORY it would never be, but neither would SQLite
+ * then change its page size, by VACUUM or by a backup from another one. So a file does not say that. extension.c sets the mode of a main database.
  *
  * The pager's cache. When a pager takes a lock it reads 16 bytes at offset 24 (change counter and so on) and keeps its cache if they
  * are the bytes that it remembers: those of the first page as it last read or wrote it. Such bytes can be equal by chance, for example
@@ -137,6 +139,7 @@ static struct {
 
 static mv_vfs *live;     /* all that are registered; under the registry's mutex */
 static host *others;     /* all hosts but our own; the same */
+static memory_file *foreign; /* all that are open in them; the same */
 static host own = {      /* its system: fixed by the first registration */
     .vfs_register = sqlite3_vfs_register,
     .vfs_unregister = sqlite3_vfs_unregister,
@@ -178,6 +181,7 @@ struct memory_file {
     bool write_follows;    /* SQLite said so: take the slot with the next SHARED lock */
     bool slot;             /* it has the writer's slot */
     bool may_wait;         /* if the slot is refused, the busy handler is next */
+    bool resized;          /* the transaction has given the database pages of another size */
     bool prepared;         /* a commit has begun, and can no longer fail; it may still be rolled back because of another file's */
     mv_result doom;        /* why the transaction must not be committed: a write was refused, and what came before it is gone */
     uint64_t ticket;       /* place in the queue for the slot */
@@ -194,6 +198,8 @@ struct memory_file {
     uint32_t top_cookie;   /* the highest one */
     uint32_t cookie_shift; /* added to the stored cookie */
 
+    memory_file *foreign_next, *foreign_previous; /* of another's SQLite: in that list; under the registry's mutex */
+
     kept *spare;           /* made with the transaction, so that keeping needs no memory */
     sqlite3_int64 mmap_limit;
 
@@ -206,6 +212,7 @@ typedef struct private_file {
     sqlite3_file base;
     mv_vfs *vfs;
     bool super_journal; /* of another's SQLite: for the names of journals */
+    bool journal;       /* of a main database */
     mv_scratch content;
 } private_file;
 
@@ -271,19 +278,33 @@ static void release(mv_vfs *vfs) {
     if (store) mv_store_release(store);
 }
 
-/* Whether the journal is one of a database here. */
+/* Whether the journal is one of a database here that another's SQLite has open. */
 static bool is_journal_of_ours(const char *name, size_t n) {
     static const char suffix[] = "-journal"; /* the last byte of a name is zero */
     bool ours = false;
     if (n <= sizeof suffix || memcmp(name + n - sizeof suffix, suffix, sizeof suffix) != 0) return false;
     sqlite3_mutex_enter(registry());
-    for (mv_vfs *vfs = live; vfs && !ours; vfs = vfs->live_next) {
-        mv_database *db;
-        ours = mv_store_open(vfs->store, name, n - sizeof suffix, false, &db) == MV_OK;
-        if (ours) mv_database_release(db);
-    }
+    for (memory_file *f = foreign; f && !ours; f = f->foreign_next) ours = mv_database_is_named(f->db, name, n - sizeof suffix);
     sqlite3_mutex_leave(registry());
     return ours;
+}
+
+static void add_foreign(memory_file *f) {
+    if (f->host == &own) return;
+    sqlite3_mutex_enter(registry());
+    f->foreign_next = foreign;
+    if (foreign) foreign->foreign_previous = f;
+    foreign = f;
+    sqlite3_mutex_leave(registry());
+}
+
+static void remove_foreign(memory_file *f) {
+    if (f->host == &own) return;
+    sqlite3_mutex_enter(registry());
+    if (f->foreign_next) f->foreign_next->foreign_previous = f->foreign_previous;
+    if (f->foreign_previous) f->foreign_previous->foreign_next = f->foreign_next;
+    else foreign = f->foreign_next;
+    sqlite3_mutex_leave(registry());
 }
 
 /* ---- waiting for the slot --------------------------------------------------------------------------- */
@@ -610,6 +631,8 @@ static mv_result prepare(memory_file *f) {
     mv_result rc = f->doom;
     f->doom = MV_OK;
     if (rc || !f->txn || f->prepared) return rc;
+    if (f->resized) mv_txn_resize_blocks(f->txn, f->page_size); /* without memory for it blocks stay as they are: pages are right, only slower to read */
+    f->resized = false;
     if (!f->connection || mv_engine_shortens(f->connection, &f->base)) rc = mv_txn_prepare(f->txn);
     f->prepared = !rc;
     return rc;
@@ -632,6 +655,7 @@ static mv_result commit(memory_file *f) {
 static void drop(memory_file *f) {
     mv_txn *txn = f->txn;
     f->doom = MV_OK;
+    f->resized = false;
     if (!txn) return;
     f->txn = NULL;
     f->prepared = false;
@@ -654,6 +678,7 @@ static int file_unlock(sqlite3_file *base, int lock);
 static int file_close(sqlite3_file *base) {
     memory_file *f = (memory_file *)base;
     file_unlock(base, SQLITE_LOCK_NONE);
+    remove_foreign(f);
     mv_write_unlock(f->db, f); /* a promise of it */
     remove_refused(f);
     mv_lease_close(&f->lease);
@@ -721,7 +746,11 @@ static int file_write(sqlite3_file *base, const void *from, int n, sqlite3_int64
     mv_result rc = begin(f);
     if (!rc) rc = mv_txn_write(f->txn, from, (size_t)n, offset);
     if (!rc) rc = shift_cookie_back(f, from, n, offset);
-    if (!rc && first_page) note_first_page(f, from);
+    if (!rc && first_page) {
+        uint32_t page_size = f->page_size;
+        note_first_page(f, from);
+        if (f->page_size != page_size) f->resized = true;
+    }
     f->prepared = false;
     return changed(f, rc);
 }
@@ -900,13 +929,18 @@ static int file_control(sqlite3_file *base, int op, void *arg) {
     case SQLITE_FCNTL_PRAGMA:
         return file_pragma(f, arg);
     case SQLITE_FCNTL_PDB:
-        if (f->host == &own) f->connection = *(sqlite3 **)arg;
+        if (f->host == &own) {
+            f->connection = *(sqlite3 **)arg;
+            mv_engine_opened(arg);
+        }
         return SQLITE_OK;
     case MV_FCNTL_DECLINE:
         if (!f->slot) {
             give_slot_up(f);
             f->ticket = 0;
         }
+        return SQLITE_OK;
+    case MV_FCNTL_IS_OURS:
         return SQLITE_OK;
     case MV_FCNTL_ROWS_GONE:
         mv_lease_rows(&f->lease, NULL);
@@ -986,9 +1020,17 @@ static int private_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offse
     return mv_scratch_read(&f->content, to, (size_t)n, offset) < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
 }
 
+/*
+ * A journal of a transaction on several files ends with the super-journal's name and these bytes (writeSuperJournal in SQLite's pager.c). A rollback that finds
+ * them asks for the super-journal, and undoes nothing if there is none. That is for what a crash has left behind, which is nothing here. So the journal
+ * does not get them, and then has no such name.
+ */
+static const uint8_t END_OF_SUPER_NAME[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+
 static int private_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 offset) {
     private_file *f = (private_file *)base;
     if (f->super_journal && !is_journal_of_ours(from, (size_t)n)) return SQLITE_CANTOPEN;
+    if (f->journal && n == sizeof END_OF_SUPER_NAME && memcmp(from, END_OF_SUPER_NAME, sizeof END_OF_SUPER_NAME) == 0) return SQLITE_OK;
     return mv_scratch_write(&f->content, from, (size_t)n, offset);
 }
 
@@ -1073,12 +1115,14 @@ static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file
             return mv_sqlite_code(rc);
         }
         f->base.pMethods = &file_methods;
+        add_foreign(f);
         if (f->read_only) flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
     } else {
         bool super_journal = self->host != &own && (flags & SQLITE_OPEN_SUPER_JOURNAL);
-        *(private_file *)file = (private_file){.base.pMethods = &private_methods, .vfs = vfs, .super_journal = super_journal};
+        bool journal = (flags & SQLITE_OPEN_MAIN_JOURNAL) != 0;
+        *(private_file *)file = (private_file){.base.pMethods = &private_methods, .vfs = vfs, .super_journal = super_journal, .journal = journal};
     }
-    if (out_flags) *out_flags = flags | SQLITE_OPEN_MEMORY;
+    if (out_flags) *out_flags = flags; /* without SQLITE_OPEN_MEMORY, with which SQLite would not change the page size of what has content */
     return SQLITE_OK;
 }
 
@@ -1096,9 +1140,9 @@ static bool is_journal_name(const char *name) {
     enum { JOURNAL = sizeof journal - 1, WAL = sizeof wal - 1, SUPER = sizeof super - 1, SUPER_DIGITS = 9, SUPER_NINE = 3 };
     size_t n = strlen(name);
     const char *end = name + n;
-    if (n > JOURNAL && memcmp(end - JOURNAL, journal, JOURNAL) == 0) return true;
-    if (n > WAL && memcmp(end - WAL, wal, WAL) == 0) return true;
-    return n > SUPER + SUPER_DIGITS && memcmp(end - SUPER_DIGITS - SUPER, super, SUPER) == 0 && end[-SUPER_NINE] == '9';
+    if (n >= JOURNAL && memcmp(end - JOURNAL, journal, JOURNAL) == 0) return true;
+    if (n >= WAL && memcmp(end - WAL, wal, WAL) == 0) return true;
+    return n >= SUPER + SUPER_DIGITS && memcmp(end - SUPER_DIGITS - SUPER, super, SUPER) == 0 && end[-SUPER_NINE] == '9';
 }
 
 /*

@@ -31,7 +31,7 @@ static struct {
     sqlite3_vfs *system;
     const char *taken; /* a VFS of this name is there */
     bool forgetful;    /* no VFS is there, whatever was registered: hosts do not know each other's */
-    int functions, modules, registered;
+    int functions, modules, registered, extensions;
     int version, threadsafe;
 } fake;
 
@@ -73,6 +73,12 @@ static int fake_function(sqlite3 *db, const char *name, int args, int flags, voi
     return SQLITE_OK;
 }
 
+static int fake_extension(void (*extension)(void)) {
+    CHECK(extension);
+    fake.extensions++;
+    return SQLITE_OK;
+}
+
 static int fake_module(sqlite3 *db, const char *name, const sqlite3_module *module, void *data) {
     (void)db, (void)name, (void)module, (void)data;
     CHECK(fake.version >= 3009000);
@@ -106,6 +112,7 @@ static sqlite3_api_routines fake_host(int version) {
         .uri_boolean = sqlite3_uri_boolean,
         .create_function = fake_function,
         .create_module = fake_module,
+        .auto_extension = fake_extension,
     };
 }
 
@@ -483,9 +490,18 @@ static void a_transaction_on_several_files(void) {
     run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO disk1.t VALUES (1); INSERT INTO disk2.t VALUES (1)");
     CHECK_EQ(hosts[0].exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_CANTOPEN);
     check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM main.t) || (SELECT count(*) FROM disk1.t) || (SELECT count(*) FROM disk2.t)", "110");
+    /* An attached one of ours is one of several files unless its mode is MEMORY, too. */
+    run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO other.t VALUES (1); INSERT INTO disk1.t VALUES (1)");
+    CHECK_EQ(hosts[0].exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_CANTOPEN);
+    run_in(&hosts[0], db, "PRAGMA other.journal_mode = MEMORY");
+    run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO other.t VALUES (1); INSERT INTO disk1.t VALUES (1); COMMIT");
+    check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM main.t) || (SELECT count(*) FROM other.t) || (SELECT count(*) FROM disk1.t)", "212");
     run_in(&hosts[0], db, "PRAGMA main.journal_mode = DELETE; PRAGMA other.journal_mode = DELETE");
     run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO other.t VALUES (1); COMMIT"); /* has one, of ours alone */
-    check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM main.t) || (SELECT count(*) FROM other.t)", "21");
+    check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM main.t) || (SELECT count(*) FROM other.t)", "32");
+    delete("other"); /* is open, and still one of ours */
+    run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO other.t VALUES (1); COMMIT");
+    check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM main.t) || (SELECT count(*) FROM other.t)", "43");
     CHECK_EQ(hosts[0].close(db), SQLITE_OK);
     for (int i = 1; i <= 2; i++) {
         snprintf(sql, sizeof sql, "%s/%d", folder, i);
@@ -493,7 +509,26 @@ static void a_transaction_on_several_files(void) {
     }
     CHECK_EQ(rmdir(folder), 0);
     delete("several");
-    delete("other");
+}
+
+/* A main database of ours has it in memory; its schema is read for that, and one that cannot be read is no reason not to open. */
+static void journals_of_hosts(void) {
+    sqlite3 *db = open_in(&hosts[0], "journal");
+    check_value(&hosts[0], db, "PRAGMA journal_mode", "memory");
+    run_in(&hosts[0], db, "PRAGMA encoding = 'UTF-16le'; PRAGMA page_size = 1024; PRAGMA auto_vacuum = FULL; CREATE TABLE t(x);"
+           "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE NONSENSE'");
+    check_value(&hosts[0], db, "PRAGMA encoding", "UTF-16le");
+    check_value(&hosts[0], db, "PRAGMA page_size", "1024");
+    check_value(&hosts[0], db, "PRAGMA auto_vacuum", "1");
+    CHECK_EQ(hosts[0].close(db), SQLITE_OK);
+    db = open_in(&hosts[0], "journal");
+    CHECK_EQ(hosts[0].exec(db, "SELECT * FROM t", NULL, NULL, NULL), SQLITE_CORRUPT);
+    run_in(&hosts[0], db, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TABLE t(x)'");
+    CHECK_EQ(hosts[0].close(db), SQLITE_OK);
+    db = open_in(&hosts[0], "journal");
+    check_value(&hosts[0], db, "SELECT count(*) FROM t", "0");
+    CHECK_EQ(hosts[0].close(db), SQLITE_OK);
+    delete("journal");
 }
 
 /* With locking_mode=EXCLUSIVE the host does not ask the VFS whether it supports a write-ahead log. */
@@ -626,6 +661,7 @@ int main(int argc, char **argv) {
     RUN(threads_that_load);
     RUN(a_pragma_does_not_drop_a_transaction);
     RUN(a_transaction_on_several_files);
+    RUN(journals_of_hosts);
     RUN(beside_a_file_in_exclusive_wal_mode);
     RUN(a_folder_for_temporary_files);
     RUN(after_the_vfs_is_unregistered);

@@ -535,6 +535,57 @@ static mv_result edit_truncate(model *m, edit *e, int64_t size) {
     return MV_OK;
 }
 
+static bool has_hole(const content *c, int64_t from, int64_t to) {
+    for (int64_t at = from; at < to; at += c->block_size)
+        if (id_at(c, 0, (uint64_t)at / c->block_size))
+            return false;
+    return true;
+}
+
+/* The blocks and nodes of one content are those of the other, and the other way round. */
+static void swap_blocks(content *a, content *b) {
+    content old = *a;
+    memcpy(a->level, b->level, sizeof a->level);
+    a->height = b->height;
+    a->block_size = b->block_size;
+    memcpy(b->level, old.level, sizeof b->level);
+    b->height = old.height;
+    b->block_size = old.block_size;
+}
+
+static void drop_blocks(content *c) {
+    for (int level = 0; level < LEVELS; level++)
+        free(c->level[level].id);
+}
+
+static mv_result edit_resize_blocks(model *m, edit *e, uint32_t size) {
+    content *c = e->work, other = {.block_size = size};
+    if (m->block_size || !c->block_size || c->block_size == size)
+        return MV_OK;
+    swap_blocks(c, &other);
+    for (uint64_t number = 0; number < blocks_of(c, c->size); number++) {
+        int64_t from = (int64_t)(number * size);
+        if (has_hole(&other, from, from + size) || edit_own_block(m, e, number))
+            continue;
+        swap_blocks(c, &other);
+        for (int level = 0; level < LEVELS; level++)
+            for (uint64_t i = 0; i < other.level[level].n; i++)
+                if (other.level[level].id[i])
+                    object_unref(m, other.level[level].id[i]);
+        drop_blocks(&other);
+        m->bytes -= (uint64_t)e->spares * NODE_BYTES;
+        e->spares = 0;
+        return MV_FULL;
+    }
+    swap_blocks(c, &other);
+    for (unsigned level = 0; level < LEVELS; level++)
+        for (uint64_t i = 0; i < c->level[level].n; i++)
+            edit_discard(m, e, level, i);
+    swap_blocks(c, &other);
+    drop_blocks(&other);
+    return MV_OK;
+}
+
 /* ---- comparing -------------------------------------------------------------------------------------- */
 
 static const uint8_t *fetch(const content *c, int64_t offset, size_t n) {
@@ -960,6 +1011,13 @@ static mv_result prepare(model *m, database *d) {
     return rc;
 }
 
+static void resize_blocks(model *m, database *d) {
+    uint32_t size = MV_MIN_BLOCK << next_byte(m) % 8;
+    mv_result rc = mv_txn_resize_blocks(d->txn, size);
+    CHECK_EQ(rc, edit_resize_blocks(m, &d->edit, size));
+    d->prepared = false;
+}
+
 static void truncate_some(model *m, database *d, int64_t size) {
     bool promised = d->prepared && size <= d->edit.work->size;
     mv_result rc = truncate_to(m, d->txn, &d->edit, size);
@@ -1345,8 +1403,11 @@ static void step_on(model *m, database *d, uint32_t op) {
             truncate_some(m, d, next_byte(m) % 2 ? 0 : (int64_t)next_number(m, (uint64_t)m->max_size));
         break;
     case 11:
-        if (begin_txn(m, d))
-            prepare(m, d);
+        if (!begin_txn(m, d))
+            break;
+        if (next_byte(m) % 2)
+            resize_blocks(m, d);
+        prepare(m, d);
         break;
     case 12: case 13: case 14: /* as the VFS does it */
         if (!d->txn || !d->edit.work)

@@ -586,7 +586,8 @@ static void schemas(void) {
 static void vacuuming(void) {
     static const scenario all[] = {
         {.name = "vacuum", .setup = TABLE "DELETE FROM t WHERE k%2", .sql = "VACUUM"},
-        {.name = "vacuum to another page size", .setup = TABLE "DELETE FROM t WHERE k%2", .sql = "PRAGMA page_size=2048; VACUUM"},
+        {.name = "vacuum to another page size", .setup = TABLE "DELETE FROM t WHERE k%2", .sql = "PRAGMA page_size=2048; VACUUM",
+            .any_content = true}, /* SQLite sets the pager's page size after the commit, and that can fail */
         {.name = "vacuum into", .setup = TABLE "ATTACH 'file:copy' AS c", .sql = "VACUUM INTO 'file:copy'", .any_content = true},
         {.name = "incremental vacuum", .setup = "PRAGMA auto_vacuum=INCREMENTAL;" TABLE "DELETE FROM t WHERE k>50", .sql = "PRAGMA incremental_vacuum(3); PRAGMA incremental_vacuum", .any_content = true},
         {.name = "auto_vacuum", .setup = "PRAGMA auto_vacuum=FULL;" TABLE, .sql = "DELETE FROM t WHERE k>50"},

@@ -19,6 +19,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -34,6 +35,8 @@ import javax.sql.DataSource;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.sqlite.SQLiteConnection;
 import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
@@ -244,6 +247,33 @@ class MigrationTest {
     }
   }
 
+  /** As over a file: by sqlite-jdbc over our databases it once did nothing and said nothing. */
+  @ParameterizedTest
+  @ValueSource(ints = {512, 1024, 4096, 8192, 65536})
+  void restoreWithPagesOfAnotherSize(int pageSize, @TempDir Path folder) throws SQLException, IOException {
+    byte[] other = OtherSqlite.database("PRAGMA page_size = " + pageSize, "CREATE TABLE item(id INTEGER PRIMARY KEY, name TEXT)",
+        "INSERT INTO item(name) VALUES ('An atlas'), (hex(zeroblob(100000))), ('A globe')");
+    Path from = Files.write(folder.resolve("from.db"), other);
+    vfs.deserialize("shop", List.of(SHOP));
+    try (Connection connection = DriverManager.getConnection(vfs.jdbcUrl("shop")); SqliteConnection ours = vfs.open("shop")) {
+      assertEquals("memory", text(connection, "PRAGMA journal_mode"));
+      assertEquals(2, items(connection));
+      execute(connection, "restore from " + from);
+      assertEquals(3, items(connection));
+      assertEquals(pageSize, number(connection, "PRAGMA page_size"));
+      assertEquals(3, Sql.number(ours, "SELECT count(*) FROM item"));
+      execute(connection, "PRAGMA page_size = 2048", "VACUUM");
+      assertEquals(2048, number(connection, "PRAGMA page_size"));
+      assertEquals(3, Sql.number(ours, "SELECT count(*) FROM item"));
+      ours.execute("PRAGMA page_size = 16384; VACUUM; INSERT INTO item(name) VALUES ('A map')");
+      assertEquals(4, items(connection));
+      assertEquals("ok", text(connection, "PRAGMA integrity_check"));
+    }
+    byte[] out = Sql.bytes(vfs, "shop");
+    assertEquals(16384, ByteBuffer.wrap(out).getShort(16));
+    assertEquals(4, OtherSqlite.rows(out, "SELECT id FROM item").size());
+  }
+
   @Test
   void fileInMemory(@TempDir Path memory) throws SQLException, IOException {
     InputStream in = new ByteArrayInputStream(SHOP);
@@ -298,7 +328,7 @@ class MigrationTest {
       assertEquals("memory", text(connection, "PRAGMA journal_mode = WAL"));
       assertEquals(4096, number(connection, "PRAGMA page_size"));
       execute(connection, "PRAGMA page_size = 8192", "VACUUM");
-      assertEquals(4096, number(connection, "PRAGMA page_size"));
+      assertEquals(8192, number(connection, "PRAGMA page_size"));
     }
   }
 
