@@ -6,7 +6,8 @@
 
 #define FIRST_RECORDS 16
 #define MOST_IDLE_RECORDS 1024 /* 16 KB that wait for the next transaction */
-#define PAGE_SIZE_AT 24        /* in the header */
+#define NONCE_AT 12            /* in the header, as is the next */
+#define PAGE_SIZE_AT 24
 #define WORD 4                 /* a number, a checksum */
 
 static mv_journal *journal_of(sqlite3_file *base) {
@@ -58,10 +59,27 @@ static const void *page_in_version(const mv_journal *j, const mv_journal_record 
     return j->page(j->file, ((int64_t)get4(record->number) - 1) * (int64_t)j->page_size, j->page_size);
 }
 
-static int write_page(mv_journal *j, mv_journal_record *record, const void *from) {
+/*
+ * SQLite journals a page as its cache has it before the transaction changes it. These are the bytes of the version, but for two kinds of pages. The first
+ * page may be shown with other bytes, so it is compared. A page that the last transaction freed may not have been written: nobody needs its bytes, so
+ * a rollback may bring back the version's as well. That is why records without a copy get a checksum of their own.
+ */
+static bool stands_in_version(const mv_journal *j, const mv_journal_record *record, const void *from) {
     const void *page = page_in_version(j, record);
+    return page && (get4(record->number) != 1 || memcmp(page, from, j->page_size) == 0);
+}
+
+/* Of the record, as the format says: the nonce in the header, and each byte of the page whose distance to its end is a multiple of the step. */
+static void checksum_of(const mv_journal *j, const uint8_t *page, uint8_t out[WORD]) {
+    enum { STEP = 200 };
+    uint32_t sum = get4(j->header + NONCE_AT);
+    for (size_t left = j->page_size; left > STEP;) sum += page[left -= STEP];
+    for (int i = 0; i < WORD; i++) out[i] = (uint8_t)(sum >> (8 * (WORD - 1 - i)));
+}
+
+static int write_page(mv_journal *j, mv_journal_record *record, const void *from) {
     forget_copy(j, record); /* of one that was not written to its end */
-    if (page && memcmp(page, from, j->page_size) == 0) return SQLITE_OK;
+    if (stands_in_version(j, record, from)) return SQLITE_OK;
     record->copy = sqlite3_malloc64(j->page_size);
     if (!record->copy) return SQLITE_IOERR_NOMEM;
     memcpy(record->copy, from, j->page_size);
@@ -105,21 +123,23 @@ static int journal_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offse
     char *out = to;
     size_t left = (size_t)n;
     while (left > 0 && offset < size) {
+        uint8_t checksum[WORD];
         const uint8_t *piece = j->header + offset;
         size_t length = (size_t)(MV_JOURNAL_HEADER - offset);
         if (offset >= MV_JOURNAL_HEADER) {
             const mv_journal_record *record = &j->records[(offset - MV_JOURNAL_HEADER) / record_bytes(j)];
             size_t within = (size_t)((offset - MV_JOURNAL_HEADER) % record_bytes(j));
+            const uint8_t *page = record->copy ? record->copy : page_in_version(j, record);
+            if (!page) return SQLITE_IOERR_READ;
             if (within < WORD) {
                 piece = record->number + within;
                 length = WORD - within;
             } else if (within < WORD + j->page_size) {
-                const uint8_t *page = record->copy ? record->copy : page_in_version(j, record);
-                if (!page) return SQLITE_IOERR_READ;
                 piece = page + (within - WORD);
                 length = WORD + j->page_size - within;
             } else {
-                piece = record->checksum + (within - WORD - j->page_size);
+                checksum_of(j, page, checksum);
+                piece = (record->copy ? record->checksum : checksum) + (within - WORD - j->page_size);
                 length = 2 * WORD + j->page_size - within;
             }
         }

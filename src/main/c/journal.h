@@ -2,7 +2,7 @@
  * The rollback journal of a transaction on a file of ours: which pages it changes, without what stood in them.
  *
  * SQLite's journal holds each page as it was before the transaction, and one in memory is a second copy of all that a transaction changes. But the version that
- * the transaction began on is pinned until it ends, and has these very bytes. So of a page that is written here and stands there as it is, only
+ * the transaction began on is pinned until it ends, and has what a rollback must bring back. So of a page that stands there only
  * the number is kept; what does not (a first page whose schema cookie is shown shifted, pages larger than blocks) is copied. Read back, it is the file that SQLite has written, in
  * the format of https://sqlite.org/fileformat.html#the_rollback_journal: a header of a sector, then for each page its number, its bytes and a checksum.
  *
@@ -21,7 +21,7 @@
 #define MV_JOURNAL_HEADER 512 /* bytes: a sector of the file */
 
 typedef struct mv_journal_record {
-    uint8_t number[4], checksum[4]; /* as SQLite has written them */
+    uint8_t number[4], checksum[4]; /* as SQLite has written them; the checksum is that of the copy */
     void *copy;                     /* of the page; NULL: it stands in the version */
 } mv_journal_record;
 

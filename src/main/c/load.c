@@ -425,7 +425,7 @@ static void publish_over(mv_database *db, mv_load *load) {
     if (number != load->edit.birth) restamp(&load->edit, number); /* other commits came in between */
     v->db = db;
     v->number = number;
-    mv_database_publish(db, v, &load->edit, true, false);
+    sqlite3_free(mv_database_publish(db, v, &load->edit, true, false));
 }
 
 mv_result mv_store_publish(mv_store *store, const char *name, size_t len, mv_load *load, int64_t usec) {

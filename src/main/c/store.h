@@ -241,6 +241,8 @@ void mv_lease_close(mv_lease *lease);
 
 /* Starts the version that will follow base, which must be pinned by the caller. MV_STALE if base is not the newest. */
 mv_result mv_txn_begin(mv_database *db, mv_version *base, mv_txn **out);
+/* The same in the memory of a transaction of the same database that was cleared. MV_STALE, MV_NOMEM: it is still cleared. */
+mv_result mv_txn_begin_again(mv_txn *txn, mv_version *base);
 int64_t mv_txn_size(const mv_txn *txn);
 size_t mv_txn_read(const mv_txn *txn, void *to, size_t n, int64_t offset);
 const void *mv_txn_fetch(const mv_txn *txn, int64_t offset, size_t n);
@@ -262,6 +264,8 @@ mv_result mv_txn_prepare(mv_txn *txn);
  * else gives it back, too, and returns NULL. Cannot fail. The caller still holds the slot, and the transaction is good for mv_txn_drop only, until which
  * what mv_txn_fetch returned stays readable: if the base version is kept, what of it was replaced, too. */
 mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease, bool keep);
+/* Drops what was not published, but for the transaction's own memory, which is good for mv_txn_begin_again and mv_txn_drop. Needs no memory. */
+void mv_txn_clear(mv_txn *txn);
 /* Drops what was not published. Consumes the transaction; needs no memory. NULL is allowed. */
 void mv_txn_drop(mv_txn *txn);
 

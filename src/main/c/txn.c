@@ -8,26 +8,40 @@
 
 struct mv_txn {
     mv_database *db;
-    mv_version *version;      /* what it will become; has its number already. NULL once published */
+    mv_version *version;      /* what it will become; has its number already. Once published or cleared: memory for one, or NULL */
     mv_table table;
     mv_edit edit;
     mv_list discarded;        /* once published: what it had made and does not need */
     int64_t size;
 };
 
+static void start(mv_txn *txn, mv_database *db, mv_version *version, const mv_version *base) {
+    *txn = (mv_txn){.db = db, .version = version, .table = base->table, .size = base->size};
+    txn->edit = mv_edit_new(&db->store->arena, version->number, db->floor);
+}
+
 mv_result mv_txn_begin(mv_database *db, mv_version *base, mv_txn **out) {
     if (!mv_version_is_newest(base)) return MV_STALE;
-    uint64_t number = base->number + 1;
     mv_txn *txn = sqlite3_malloc64(sizeof *txn);
-    mv_version *version = mv_version_new(db, number);
+    mv_version *version = mv_version_new(db, base->number + 1);
     if (!txn || !version) {
         sqlite3_free(txn);
         sqlite3_free(version);
         return MV_NOMEM;
     }
-    *txn = (mv_txn){.db = db, .version = version, .table = base->table, .size = base->size};
-    txn->edit = mv_edit_new(&db->store->arena, number, db->floor);
+    start(txn, db, version, base);
     *out = txn;
+    return MV_OK;
+}
+
+mv_result mv_txn_begin_again(mv_txn *txn, mv_version *base) {
+    if (!mv_version_is_newest(base)) return MV_STALE;
+    mv_database *db = txn->db;
+    mv_version *version = txn->version;
+    if (version) *version = (mv_version){.db = db, .number = base->number + 1};
+    else version = mv_version_new(db, base->number + 1);
+    if (!version) return MV_NOMEM;
+    start(txn, db, version, base);
     return MV_OK;
 }
 
@@ -215,17 +229,21 @@ mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease, bool keep) {
     v->table = txn->table;
     v->size = txn->size;
     v->refs = 1; /* the lease's */
-    mv_database_publish(txn->db, v, &txn->edit, false, !keep);
+    txn->version = mv_database_publish(txn->db, v, &txn->edit, false, !keep);
     lease->version = v; /* in use: nobody else looks */
-    txn->version = NULL;
     txn->edit.born = (mv_list){0};
     return keep ? old : NULL;
 }
 
-void mv_txn_drop(mv_txn *txn) {
-    if (!txn) return;
+void mv_txn_clear(mv_txn *txn) {
     mv_edit_drop(&txn->edit);
     mv_arena_free(txn->edit.arena, txn->discarded);
+    txn->discarded = (mv_list){0};
+}
+
+void mv_txn_drop(mv_txn *txn) {
+    if (!txn) return;
+    mv_txn_clear(txn);
     sqlite3_free(txn->version);
     sqlite3_free(txn);
 }

@@ -335,11 +335,10 @@ static bool retire_at_once(mv_database *db, mv_version *old, const mv_edit *edit
     db->blocks -= edit->replaced_blocks;
     mv_unlock(&db->mutex);
     mv_arena_free(&db->store->arena, dead);
-    sqlite3_free(old);
     return true;
 }
 
-void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace, bool give_back) {
+mv_version *mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace, bool give_back) {
     mv_lock(&db->mutex);
     mv_version *old = db->newest;
     v->refs++;
@@ -354,10 +353,11 @@ void mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool rep
     mv_leases_settle(db);
     old->refs -= give_back; /* the newest has the database's, too */
     bool last = old->refs == 1;
-    if (last && retire_at_once(db, old, edit)) return;
+    if (last && retire_at_once(db, old, edit)) return old;
     old->refs -= !last;
     mv_unlock(&db->mutex);
     if (last) mv_version_unref(old, false);
+    return NULL;
 }
 
 /* ---- version: reading ------------------------------------------------------------------------------- */

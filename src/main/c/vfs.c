@@ -201,6 +201,7 @@ struct memory_file {
     memory_file *foreign_next, *foreign_previous; /* of another's SQLite: in that list; under the registry's mutex */
 
     kept *spare;           /* made with the transaction, so that keeping needs no memory */
+    mv_txn *cleared;       /* the last transaction, as memory for the next; NULL: none */
     sqlite3_int64 mmap_limit;
 
     _Atomic(const void *) refused_thread; /* changed under the vfs mutex, as is the next; NULL: not in the list */
@@ -589,7 +590,13 @@ static void let_go(memory_file *f, mv_version *pin, mv_txn *txn) {
         }
     }
     if (pin) mv_lease_return(pin);
-    mv_txn_drop(txn);
+    if (!txn) return;
+    if (f->cleared) {
+        mv_txn_drop(txn);
+        return;
+    }
+    mv_txn_clear(txn);
+    f->cleared = txn;
 }
 
 /* SQLite only reads: as long as it does, it may use again what it makes of the pages. Not if it is still on others. */
@@ -607,16 +614,25 @@ static void release_page(void *keeper) {
     sqlite3_free(k);
 }
 
+static mv_result begin_txn(memory_file *f) {
+    if (!f->cleared) return mv_txn_begin(f->db, f->pin, &f->txn);
+    mv_result rc = mv_txn_begin_again(f->cleared, f->pin);
+    if (rc) return rc;
+    f->txn = f->cleared;
+    f->cleared = NULL;
+    return MV_OK;
+}
+
 static mv_result begin(memory_file *f) {
     if (f->txn) return MV_OK;
     if (!f->spare) f->spare = sqlite3_malloc(sizeof *f->spare);
     if (!f->spare) return MV_NOMEM;
-    if (!shows_stand_in(f)) return mv_txn_begin(f->db, f->pin, &f->txn);
+    if (!shows_stand_in(f)) return begin_txn(f);
     mv_result rc = MV_NOMEM;
     void *page = sqlite3_malloc64(f->page_size);
     if (page) {
         read_stand_in(f, page, f->page_size, 0);
-        rc = mv_txn_begin(f->db, f->pin, &f->txn);
+        rc = begin_txn(f);
         if (!rc) rc = mv_txn_write(f->txn, page, f->page_size, 0);
         if (rc) {
             mv_txn_drop(f->txn);
@@ -682,6 +698,7 @@ static int file_close(sqlite3_file *base) {
     mv_write_unlock(f->db, f); /* a promise of it */
     remove_refused(f);
     mv_lease_close(&f->lease);
+    mv_txn_drop(f->cleared);
     mv_database_release(f->db);
     mv_pages_free(&f->pages);
     mv_journal_free(&f->journal);

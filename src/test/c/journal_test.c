@@ -65,18 +65,30 @@ static void write_header(uint32_t page_size) {
     w.size = sizeof header;
 }
 
-/* The first `fields` of a record's three. */
+/* https://sqlite.org/fileformat.html#the_rollback_journal: the nonce and each 200th byte from the end on. */
+static void sum_up(uint8_t record[RECORD]) {
+    uint32_t sum = (uint32_t)w.bytes[12] << 24 | (uint32_t)w.bytes[13] << 16 | (uint32_t)w.bytes[14] << 8 | w.bytes[15];
+    for (int at = PAGE - 200; at > 0; at -= 200) sum += record[4 + at];
+    put4(record + 4 + PAGE, sum);
+}
+
+/* The first `fields` of a record's three. A page behind the first that is in the version is read as it is there, whatever was written. */
 static void write_record(uint32_t number, bool changed, int fields) {
     uint8_t record[RECORD];
+    bool in_version = number > 0 && number <= PAGES;
     put4(record, number);
-    if (number > 0 && number <= PAGES) memcpy(record + 4, w.version[number - 1], PAGE);
+    if (in_version) memcpy(record + 4, w.version[number - 1], PAGE);
     else memset(record + 4, 7, PAGE);
     if (changed) record[4 + check_random(&seed) % PAGE] ^= 1;
-    put4(record + 4 + PAGE, (uint32_t)check_random(&seed));
+    sum_up(record);
     CHECK_EQ(write_at(w.size, record, 4), SQLITE_OK);
     if (fields > 1) CHECK_EQ(write_at(w.size + 4, record + 4, PAGE), SQLITE_OK);
     if (fields < 3) return;
     CHECK_EQ(write_at(w.size + 4 + PAGE, record + 4 + PAGE, 4), SQLITE_OK);
+    if (in_version && number > 1) {
+        memcpy(record + 4, w.version[number - 1], PAGE);
+        sum_up(record);
+    }
     memcpy(w.bytes + w.size, record, RECORD);
     w.size += RECORD;
 }
@@ -113,8 +125,9 @@ static void what_was_written_is_read(void) {
 static void what_the_version_does_not_have_is_copied(void) {
     begin();
     write_header(PAGE);
-    write_record(3, true, 3);
+    write_record(1, true, 3);
     write_record(4, false, 3);
+    write_record(5, true, 3);          /* a free page that was not written */
     write_record(PAGES + 1, false, 3); /* beyond its end */
     write_record(0, false, 3);         /* nowhere */
     CHECK_EQ(w.journal.copies, 3);
@@ -128,13 +141,13 @@ static void a_record_counts_when_it_is_whole(void) {
     write_header(PAGE);
     write_record(1, true, 3);
     for (int fields = 1; fields <= 2; fields++) {
-        write_record(2, true, fields);
+        write_record(PAGES + 2, true, fields);
         check_all();
         write_record(3, false, 3);
         check_all();
     }
     CHECK_EQ(w.journal.copies, 1);
-    write_record(5, true, 2);
+    write_record(PAGES + 1, true, 2);
     CHECK_EQ(w.journal.copies, 2);
     end();
 }
@@ -146,7 +159,7 @@ static void a_header_begins_it_anew(void) {
     for (int i = 0; i < 2; i++) {
         write_header(PAGE);
         check_all();
-        for (uint32_t page = 1; page <= 9; page++) write_record(page, page % 2, 3);
+        for (uint32_t page = 1; page <= 9; page++) write_record(page % 3 ? page : PAGES + page, page % 2, 3);
         check_all();
     }
     CHECK_EQ(write_at(0, zeros, sizeof zeros), SQLITE_OK);
@@ -162,7 +175,7 @@ static void a_header_begins_it_anew(void) {
 static void it_is_truncated(void) {
     begin();
     write_header(PAGE);
-    for (uint32_t page = 1; page <= 9; page++) write_record(page, true, 3);
+    for (uint32_t page = 1; page <= 9; page++) write_record(PAGES + page, true, 3);
     CHECK_EQ(methods()->xTruncate(&w.open.base, MV_JOURNAL_HEADER + 20 * RECORD), SQLITE_OK); /* never longer */
     check_all();
     w.size = MV_JOURNAL_HEADER + 4 * RECORD;

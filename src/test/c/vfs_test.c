@@ -1685,6 +1685,39 @@ static void an_empty_database_that_could_not_be_filled(void) {
     CHECK(refused > 4 && refused < 40);
 }
 
+/* SQLite does not write a page that a transaction frees. The next transaction journals what its cache has of it, which no version has. */
+static void rollback_beside_freed_pages(void) {
+    uint64_t seed = 12;
+    env e = env_new(0, 0);
+    sqlite3 *dbs[2] = {open_on(&e, "a")};
+    REQUIRE_EQ(sqlite3_open(":memory:", &dbs[1]), SQLITE_OK);
+    for (int i = 0; i < 2; i++) RUN_SQL(dbs[i], "PRAGMA page_size=1024; PRAGMA auto_vacuum=INCREMENTAL; CREATE TABLE t(k INTEGER PRIMARY KEY, v); CREATE INDEX i ON t(v)");
+    for (int round = 0; round < 600; round++) {
+        char *sql = sqlite3_mprintf("BEGIN");
+        for (uint64_t n = 1 + check_random(&seed) % 4; n > 0; n--) {
+            int k = (int)(check_random(&seed) % 300), more = (int)(check_random(&seed) % 90);
+            switch (check_random(&seed) % 3) {
+            case 0: sql = sqlite3_mprintf("%z; DELETE FROM t WHERE k BETWEEN %d AND %d", sql, k, k + more); break;
+            case 1: sql = sqlite3_mprintf("%z; PRAGMA incremental_vacuum(%d)", sql, 1 + more); break;
+            default: sql = sqlite3_mprintf("%z; INSERT OR REPLACE INTO t VALUES(%d, replace(hex(zeroblob(%d)), '0', char(65 + %d)))", sql, k, 30 * more, round % 26);
+            }
+        }
+        sql = sqlite3_mprintf("%z; %s", sql, check_random(&seed) % 3 ? "ROLLBACK" : "COMMIT");
+        int64_t sums[2];
+        for (int i = 0; i < 2; i++) {
+            RUN_SQL(dbs[i], "%s", sql);
+            sums[i] = number(dbs[i], "SELECT 1000000 * sum(length(v)) + sum(k) FROM t NOT INDEXED");
+        }
+        check_context("round %d", round);
+        CHECK_EQ(sums[0], sums[1]);
+        integrity(dbs[0]);
+        sqlite3_free(sql);
+    }
+    check_context("%s", "");
+    for (int i = 0; i < 2; i++) close_db(dbs[i]);
+    env_end(&e);
+}
+
 static void rollback_needs_no_memory(void) {
     for (int mode = 0; mode < MODES; mode++) {
         for (uint32_t block = 0; block <= 512; block += 512) {
@@ -2603,6 +2636,7 @@ int main(int argc, char **argv) {
     RUN(a_commit_that_was_refused_is_not_taken_for_that_of_another);
     RUN(an_empty_database_that_could_not_be_filled);
     RUN(rollback_needs_no_memory);
+    RUN(rollback_beside_freed_pages);
     RUN(a_journal_is_whole_without_copies);
     RUN(a_journal_has_the_page_as_it_was_shown);
     RUN(a_journal_serves_in_the_mode_that_comes_late);
