@@ -23,42 +23,11 @@
 #define MV_UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
-struct mv_slab {
-    mv_slab *next, *previous; /* in the arena's list of open slabs, or of those being given back; under the arena's mutex, as all below */
-    void *free;               /* objects that were used and freed, chained */
-    uint32_t capacity;        /* objects; fixed at creation */
-    uint32_t fresh;           /* objects from here on were never used */
-    uint32_t used;            /* objects handed out */
-    uint8_t shift;            /* log2 of an object's size; fixed at creation */
-    uint8_t cls;              /* fixed at creation */
-    bool is_open;             /* in the arena's list */
-};
-
 /* Between the last object and the slab's end lie at least its records and head: SQLite may read a little past a corrupt page. */
 #define TAIL_BYTES 256
 
 static char *slab_base(const mv_slab *slab) {
     return (char *)((uintptr_t)slab & ~(MV_SLAB - 1));
-}
-
-static mv_slab *slab_of(const void *object) {
-    return (mv_slab *)(((uintptr_t)object & ~(MV_SLAB - 1)) + MV_SLAB - sizeof(mv_slab));
-}
-
-mv_record *mv_record_of(const void *object) {
-    mv_slab *slab = slab_of(object);
-    size_t index = ((uintptr_t)object & (MV_SLAB - 1)) >> slab->shift;
-    return (mv_record *)slab - slab->capacity + index;
-}
-
-_Atomic uint8_t *mv_mark_of(const void *object) {
-    mv_slab *slab = slab_of(object);
-    size_t index = ((uintptr_t)object & (MV_SLAB - 1)) >> slab->shift;
-    return (_Atomic uint8_t *)((mv_record *)slab - slab->capacity) - slab->capacity + index;
-}
-
-unsigned mv_class_of(const void *object) {
-    return slab_of(object)->cls;
 }
 
 /* ---- the system's memory --------------------------------------------------------------------------- */
@@ -114,7 +83,7 @@ static void unmap_slab(void *p) {
 static mv_slab *make_slab(unsigned cls, bool huge) {
     char *base = map_slab(huge);
     if (!base) return NULL;
-    mv_slab *slab = slab_of(base);
+    mv_slab *slab = mv_slab_of(base);
     size_t size = mv_class_size(cls);
     size_t capacity = (MV_SLAB - sizeof(mv_slab)) / (size + sizeof(mv_record) + 1);
     while (MV_SLAB - capacity * size < TAIL_BYTES) capacity--;
@@ -152,16 +121,21 @@ static void shut_slab(mv_arena *arena, mv_slab *slab) {
     slab->is_open = false;
 }
 
-/* Takes one object that was used before, or up to want that were not. */
+/* Takes one object that was used before, of which there is one. */
+static void *take_used(mv_slab *slab) {
+    void *object = slab->free;
+    slab->free = mv_record_of(object)->next;
+    slab->used++;
+    return object;
+}
+
+/* Takes up to want objects that were never used, or else one that was. */
 static size_t take(mv_slab *slab, size_t want, void **first) {
-    if (slab->free && want == 1) {
-        *first = slab->free;
-        slab->free = mv_record_of(slab->free)->next;
-        slab->used++;
+    size_t got = slab->capacity - slab->fresh;
+    if (got == 0) {
+        *first = take_used(slab);
         return 1;
     }
-    size_t got = slab->capacity - slab->fresh;
-    if (got == 0) return take(slab, 1, first);
     if (got > want) got = want;
     *first = slab_base(slab) + ((size_t)slab->fresh << slab->shift);
     slab->fresh += (uint32_t)got;
@@ -219,6 +193,19 @@ static mv_result take_run(mv_arena *arena, unsigned cls, size_t want, void **fir
     return MV_OK;
 }
 
+/* Under the mutex, of which it may let go for a time. Mostly there is an object that was used before, in the first open slab. */
+static mv_result take_one(mv_arena *arena, unsigned cls, void **out) {
+    mv_slab *slab = arena->open[cls];
+    size_t size = mv_class_size(cls), got;
+    if (!slab || !slab->free || room_for(arena, size) == 0) return take_run(arena, cls, 1, out, &got);
+    *out = take_used(slab);
+    if (slab->used == slab->capacity) shut_slab(arena, slab);
+    arena->in_use += size;
+    arena->used[cls]++;
+    MV_UNPOISON(*out, size);
+    return MV_OK;
+}
+
 mv_result mv_arena_new_run(mv_arena *arena, unsigned cls, size_t want, void **first, size_t *got) {
     mv_lock(&arena->mutex);
     mv_result rc = take_run(arena, cls, want, first, got);
@@ -228,9 +215,9 @@ mv_result mv_arena_new_run(mv_arena *arena, unsigned cls, size_t want, void **fi
 
 mv_result mv_arena_new_path(mv_arena *arena, size_t nodes, unsigned cls, void **out) {
     mv_result rc = MV_OK;
-    size_t made = 0, got;
+    size_t made = 0;
     mv_lock(&arena->mutex);
-    for (; made <= nodes && !rc; made += !rc) rc = take_run(arena, made < nodes ? MV_NODE_CLASS : cls, 1, &out[made], &got);
+    for (; made <= nodes && !rc; made += !rc) rc = take_one(arena, made < nodes ? MV_NODE_CLASS : cls, &out[made]);
     mv_unlock(&arena->mutex);
     if (!rc) return MV_OK;
     mv_list list = {0};
@@ -240,13 +227,15 @@ mv_result mv_arena_new_path(mv_arena *arena, size_t nodes, unsigned cls, void **
 }
 
 mv_result mv_arena_new(mv_arena *arena, unsigned cls, void **out) {
-    size_t got;
-    return mv_arena_new_run(arena, cls, 1, out, &got);
+    mv_lock(&arena->mutex);
+    mv_result rc = take_one(arena, cls, out);
+    mv_unlock(&arena->mutex);
+    return rc;
 }
 
 /* Under the mutex. Returns the slab if it is to be given back to the system. */
 static mv_slab *free_object(mv_arena *arena, void *object) {
-    mv_slab *slab = slab_of(object);
+    mv_slab *slab = mv_slab_of(object);
     unsigned cls = slab->cls;
     MV_POISON(object, mv_class_size(cls));
     mv_record_of(object)->next = slab->free;

@@ -27,12 +27,23 @@
 #define MV_CLASSES 9
 #define MV_NODE_CLASS 0
 
-typedef struct mv_slab mv_slab;
-
 typedef struct mv_record {
     uint64_t birth;
     void *next;
 } mv_record;
+
+/* The end of a slab. Before it stands the array of records, and before that the array of marks. */
+typedef struct mv_slab mv_slab;
+struct mv_slab {
+    mv_slab *next, *previous; /* in the arena's list of open slabs, or of those being given back; under the arena's mutex, as all below */
+    void *free;               /* objects that were used and freed, chained */
+    uint32_t capacity;        /* objects; fixed at creation */
+    uint32_t fresh;           /* objects from here on were never used */
+    uint32_t used;            /* objects handed out */
+    uint8_t shift;            /* log2 of an object's size; fixed at creation */
+    uint8_t cls;              /* fixed at creation */
+    bool is_open;             /* in the arena's list */
+};
 
 typedef struct mv_list {
     void *head, *tail; /* objects, chained by their records; the tail's link is NULL */
@@ -70,9 +81,25 @@ mv_result mv_arena_new_path(mv_arena *arena, size_t nodes, unsigned cls, void **
 /* Frees all objects of the list, which may be of several classes. */
 void mv_arena_free(mv_arena *arena, mv_list list);
 
-mv_record *mv_record_of(const void *object);
-_Atomic uint8_t *mv_mark_of(const void *object);
-unsigned mv_class_of(const void *object);
+static inline mv_slab *mv_slab_of(const void *object) {
+    return (mv_slab *)(((uintptr_t)object & ~(MV_SLAB - 1)) + MV_SLAB - sizeof(mv_slab));
+}
+
+static inline unsigned mv_class_of(const void *object) {
+    return mv_slab_of(object)->cls;
+}
+
+static inline mv_record *mv_record_of(const void *object) {
+    mv_slab *slab = mv_slab_of(object);
+    size_t index = ((uintptr_t)object & (MV_SLAB - 1)) >> slab->shift;
+    return (mv_record *)slab - slab->capacity + index;
+}
+
+static inline _Atomic uint8_t *mv_mark_of(const void *object) {
+    mv_slab *slab = mv_slab_of(object);
+    size_t index = ((uintptr_t)object & (MV_SLAB - 1)) >> slab->shift;
+    return (_Atomic uint8_t *)((mv_record *)slab - slab->capacity) - slab->capacity + index;
+}
 
 static inline uint64_t mv_birth(const void *object) {
     return mv_record_of(object)->birth;

@@ -88,8 +88,9 @@ static void notify(mv_waiter *w) {
 /* Under the mutex: may this owner take the free slot? */
 static bool open_to(const mv_database *db, const void *owner) {
     if (db->promised) return db->promised == owner || mv_now_usec() >= db->promised_until;
+    if (!db->waiting) return true;
     int64_t over = mv_now_usec() - (db->tenure_until + GRACE_USEC); /* if that is long ago, the first was woken and does not come */
-    return !db->waiting || over < 0 || over >= PROMISE_USEC;
+    return over < 0 || over >= PROMISE_USEC;
 }
 
 static void promise(mv_database *db, const void *owner) {
