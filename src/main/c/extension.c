@@ -8,6 +8,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <string.h>
 
 #define SQLITE_CORE 1 /* the table of the host's functions, without macros that call them for ours */
 #include "sqlite3ext.h"
@@ -40,28 +41,38 @@ static int refuse(char **error, const sqlite3_api_routines *api, int rc, const c
     return rc;
 }
 
+static int note_delete(void *is_delete, int columns, char **values, char **names) {
+    (void)columns, (void)names;
+    *(bool *)is_delete = values[0] && strcmp(values[0], "delete") == 0;
+    return 0;
+}
+
 /*
- * Each connection of a host that has just been opened. If its main database is one of ours its journal mode becomes MEMORY: SQLite then commits a transaction
- * that also writes one file on disk without a super-journal, which we could not keep (vfs.c). A database whose schema cannot be read keeps the
- * mode that it has, and is opened all the same: the error comes when it is used. This is how SQLite calls an auto extension.
+ * Each connection of a host that has just been opened. If its main database says that SQLite may change its page size, and its journal mode is
+ * SQLite's default, the mode becomes MEMORY: SQLite then commits a transaction that also writes one file on disk without a super-journal, which we could
+ * not keep (vfs.c). A database whose schema cannot be read keeps the mode that it has, and is opened all the same: the error comes when it is used.
+ * SQLite calls this as an auto extension.
  */
 static int opened(sqlite3 *db, char **error, const sqlite3_api_routines *api) {
-    (void)error; /* there is none */
-    if (!api || api->file_control(db, "main", MV_FCNTL_IS_OURS, NULL) != SQLITE_OK) return SQLITE_OK;
-    if (api->exec(db, "PRAGMA main.journal_mode = MEMORY", NULL, NULL, NULL) != SQLITE_OK) api->exec(db, "", NULL, NULL, NULL); /* forgets the error */
-    return SQLITE_OK;
+    (void)error; /* the code says it */
+    bool is_delete = false;
+    if (!api || api->file_control(db, "main", MV_FCNTL_IS_RESIZABLE, NULL) != SQLITE_OK) return SQLITE_OK;
+    int rc = api->exec(db, "PRAGMA main.journal_mode", note_delete, &is_delete, NULL);
+    if (!rc && is_delete) rc = api->exec(db, "PRAGMA main.journal_mode = MEMORY", NULL, NULL, NULL);
+    if (rc) api->exec(db, "", NULL, NULL, NULL); /* forgets the error */
+    return (rc & 0xff) == SQLITE_NOMEM ? rc : SQLITE_OK;
 }
 
 static int add(sqlite3 *db, char **error, const sqlite3_api_routines *api, bool others) {
     char name[MV_MAX_VFS_NAME + 1] = MV_DEFAULT_VFS;
     int rc = mv_no_disk(); /* starts our own SQLite */
     if (!rc && !others) rc = add_default();
+    if (!rc) rc = api->auto_extension((void (*)(void))opened);
     if (!rc) rc = mv_vfs_add_host(api, name);
     if (rc == SQLITE_MISUSE) {
         *error = api->mprintf("sqlite-memory-vfs: this SQLite has another VFS named %s", name);
         return rc;
     }
-    if (!rc) rc = api->auto_extension((void (*)(void))opened);
     if (!rc && !others) rc = mv_functions_add(db, api); /* who has Java has its API */
     if (rc == SQLITE_FULL) return refuse(error, api, rc, "more SQLites of this process have loaded it than it has functions for");
     return rc ? refuse(error, api, rc, rc == SQLITE_NOMEM ? "no memory" : api->errstr(rc)) : SQLITE_OK;

@@ -261,7 +261,7 @@ mv_result mv_txn_resize_blocks(mv_txn *txn, uint32_t block_size);
 /* Acquires all that one mv_txn_truncate and mv_txn_publish need. */
 mv_result mv_txn_prepare(mv_txn *txn);
 /* Publishes, and makes the new version that of the lease, which is in use. Returns the one that it had, for mv_lease_return, if the caller is to keep it;
- * else gives it back, too, and returns NULL. Cannot fail. The caller still holds the slot, and the transaction is good for mv_txn_drop only, until which
+ * else gives it back, too, and returns NULL. Cannot fail. The caller still holds the slot, and the transaction is good for mv_txn_clear and mv_txn_drop only, until which
  * what mv_txn_fetch returned stays readable: if the base version is kept, what of it was replaced, too. */
 mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease, bool keep);
 /* Drops what was not published, but for the transaction's own memory, which is good for mv_txn_begin_again and mv_txn_drop. Needs no memory. */

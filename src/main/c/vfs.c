@@ -29,9 +29,12 @@
  *
  * Super-journals. A transaction that writes several files on disk has one beside the main database, and who finds the journal of such a file
  * without it believes that the transaction was committed. One in memory is gone after a crash, and those files would stay half written: so where the
- * main database is here, such a transaction is refused when it is to be committed. (Our own SQLite has no files on disk.) A database of
- * ours is one of several only if its journal mode is not MEMORY. With SQLITE_OPEN_MEMORY it would never be, but neither would SQLite
- * then change its page size, by VACUUM or by a backup from another one. So a file does not say that. extension.c sets the mode of a main database.
+ * main database is here, such a transaction is refused when it is to be committed. (Our own SQLite has no files on disk.)
+ *
+ * SQLITE_OPEN_MEMORY. SQLite does not count a file that says so among those several, and since 3.36 it never changes the page size of such a
+ * file, by VACUUM or by a backup from pages of another size. Our own SQLite, which has no other files, is not told so. Another's is told unless
+ * the name asks for it (resizable=1 in the URI, which MemoryVfs.jdbcUrl has). Such a database is for a main database: SQLite counts it unless its journal
+ * mode is MEMORY, which extension.c makes it there.
  *
  * The pager's cache. When a pager takes a lock it reads 16 bytes at offset 24 (change counter and so on) and keeps its cache if they
  * are the bytes that it remembers: those of the first page as it last read or wrote it. Such bytes can be equal by chance, for example
@@ -178,10 +181,12 @@ struct memory_file {
     mv_txn *txn;           /* what is not published yet */
     int lock;
     bool read_only;
+    bool resizable;        /* SQLite may change its page size: fixed */
     bool write_follows;    /* SQLite said so: take the slot with the next SHARED lock */
     bool slot;             /* it has the writer's slot */
     bool may_wait;         /* if the slot is refused, the busy handler is next */
     bool resized;          /* the transaction has given the database pages of another size */
+    int64_t written;       /* bytes, by the transaction */
     bool prepared;         /* a commit has begun, and can no longer fail; it may still be rolled back because of another file's */
     mv_result doom;        /* why the transaction must not be committed: a write was refused, and what came before it is gone */
     uint64_t ticket;       /* place in the queue for the slot */
@@ -212,7 +217,7 @@ struct memory_file {
 typedef struct private_file {
     sqlite3_file base;
     mv_vfs *vfs;
-    bool super_journal; /* of another's SQLite: for the names of journals */
+    const host *super_journal; /* of another's SQLite: for the names of journals; NULL: it is none */
     bool journal;       /* of a main database */
     mv_scratch content;
 } private_file;
@@ -279,15 +284,19 @@ static void release(mv_vfs *vfs) {
     if (store) mv_store_release(store);
 }
 
-/* Whether the journal is one of a database here that another's SQLite has open. */
-static bool is_journal_of_ours(const char *name, size_t n) {
+/*
+ * Whether the journal is one of a database here that another's SQLite has open. A file on disk can have the same name: then its journal is there, too, since
+ * SQLite makes it before it writes a super-journal.
+ */
+static bool is_journal_of_ours(const host *h, const char *name, size_t n) {
     static const char suffix[] = "-journal"; /* the last byte of a name is zero */
     bool ours = false;
     if (n <= sizeof suffix || memcmp(name + n - sizeof suffix, suffix, sizeof suffix) != 0) return false;
     sqlite3_mutex_enter(registry());
     for (memory_file *f = foreign; f && !ours; f = f->foreign_next) ours = mv_database_is_named(f->db, name, n - sizeof suffix);
     sqlite3_mutex_leave(registry());
-    return ours;
+    int on_disk = 0;
+    return ours && h->system->xAccess(h->system, name, SQLITE_ACCESS_EXISTS, &on_disk) == SQLITE_OK && !on_disk;
 }
 
 static void add_foreign(memory_file *f) {
@@ -643,12 +652,19 @@ static mv_result begin(memory_file *f) {
     return rc;
 }
 
+/* Blocks get the size of pages if that has changed, or if most is written anew: there may have been no memory when it changed, and perhaps there is none now. Then
+ * blocks stay as they are, and pages are only slower to read. */
+static void resize_blocks(memory_file *f) {
+    if (f->resized || 2 * f->written >= mv_txn_size(f->txn)) mv_txn_resize_blocks(f->txn, f->page_size);
+    f->resized = false;
+    f->written = 0;
+}
+
 static mv_result prepare(memory_file *f) {
     mv_result rc = f->doom;
     f->doom = MV_OK;
     if (rc || !f->txn || f->prepared) return rc;
-    if (f->resized) mv_txn_resize_blocks(f->txn, f->page_size); /* without memory for it blocks stay as they are: pages are right, only slower to read */
-    f->resized = false;
+    resize_blocks(f);
     if (!f->connection || mv_engine_shortens(f->connection, &f->base)) rc = mv_txn_prepare(f->txn);
     f->prepared = !rc;
     return rc;
@@ -672,6 +688,7 @@ static void drop(memory_file *f) {
     mv_txn *txn = f->txn;
     f->doom = MV_OK;
     f->resized = false;
+    f->written = 0;
     if (!txn) return;
     f->txn = NULL;
     f->prepared = false;
@@ -761,6 +778,7 @@ static int file_write(sqlite3_file *base, const void *from, int n, sqlite3_int64
     bool first_page = offset == 0 && n >= SMALLEST_PAGE;
     if (first_page) clear_wal_mode((void *)from);
     mv_result rc = begin(f);
+    f->written += n;
     if (!rc) rc = mv_txn_write(f->txn, from, (size_t)n, offset);
     if (!rc) rc = shift_cookie_back(f, from, n, offset);
     if (!rc && first_page) {
@@ -957,8 +975,8 @@ static int file_control(sqlite3_file *base, int op, void *arg) {
             f->ticket = 0;
         }
         return SQLITE_OK;
-    case MV_FCNTL_IS_OURS:
-        return SQLITE_OK;
+    case MV_FCNTL_IS_RESIZABLE:
+        return f->resizable ? SQLITE_OK : SQLITE_NOTFOUND;
     case MV_FCNTL_ROWS_GONE:
         mv_lease_rows(&f->lease, NULL);
         f->rows_known = false;
@@ -1046,7 +1064,7 @@ static const uint8_t END_OF_SUPER_NAME[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1,
 
 static int private_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 offset) {
     private_file *f = (private_file *)base;
-    if (f->super_journal && !is_journal_of_ours(from, (size_t)n)) return SQLITE_CANTOPEN;
+    if (f->super_journal && !is_journal_of_ours(f->super_journal, from, (size_t)n)) return SQLITE_CANTOPEN;
     if (f->journal && n == sizeof END_OF_SUPER_NAME && memcmp(from, END_OF_SUPER_NAME, sizeof END_OF_SUPER_NAME) == 0) return SQLITE_OK;
     return mv_scratch_write(&f->content, from, (size_t)n, offset);
 }
@@ -1103,6 +1121,7 @@ static const sqlite3_io_methods private_methods = {
 static mv_result open_database(memory_file *f, sqlite3_filename name, int flags) {
     bool for_good = f->host->uri_boolean(name, "nolock", 0) || f->host->uri_boolean(name, "immutable", 0);
     f->read_only = (flags & SQLITE_OPEN_READONLY) || for_good;
+    f->resizable = f->host == &own || f->host->uri_boolean(name, "resizable", 0);
     mv_result rc = mv_store_open(f->vfs->store, name, strlen(name), (flags & SQLITE_OPEN_CREATE) != 0, &f->db);
     if (rc) return rc;
     mv_lease_open(&f->lease, f->db);
@@ -1134,12 +1153,13 @@ static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file
         f->base.pMethods = &file_methods;
         add_foreign(f);
         if (f->read_only) flags = (flags & ~(SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE)) | SQLITE_OPEN_READONLY;
+        if (!f->resizable) flags |= SQLITE_OPEN_MEMORY;
     } else {
-        bool super_journal = self->host != &own && (flags & SQLITE_OPEN_SUPER_JOURNAL);
+        const host *super_journal = self->host != &own && (flags & SQLITE_OPEN_SUPER_JOURNAL) ? self->host : NULL;
         bool journal = (flags & SQLITE_OPEN_MAIN_JOURNAL) != 0;
         *(private_file *)file = (private_file){.base.pMethods = &private_methods, .vfs = vfs, .super_journal = super_journal, .journal = journal};
     }
-    if (out_flags) *out_flags = flags; /* without SQLITE_OPEN_MEMORY, with which SQLite would not change the page size of what has content */
+    if (out_flags) *out_flags = flags;
     return SQLITE_OK;
 }
 

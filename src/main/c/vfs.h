@@ -37,8 +37,8 @@ mv_store *mv_vfs_store(const char *name);
 /* Whether all files that this VFS opens are in memory. Any thread. */
 bool mv_vfs_is_ours(const struct sqlite3_vfs *vfs);
 
-/* A file control, without an argument, that a database file of ours answers by SQLITE_OK. */
-#define MV_FCNTL_IS_OURS 0x6d760003
+/* A file control, without an argument, that a database file of ours answers by SQLITE_OK if SQLite may change its page size: vfs.c. */
+#define MV_FCNTL_IS_RESIZABLE 0x6d760003
 
 /* Another SQLite of this process gets all that is registered, now and later; that it has them already is no error. It must never be
  * unloaded, and if it has no mutexes (so that one thread alone uses it) it gets no later ones. Returns an SQLite code: SQLITE_MISUSE if it has a VFS of a name that one of ours has, which is then set; SQLITE_NOMEM. */

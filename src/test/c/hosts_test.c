@@ -477,10 +477,10 @@ static void a_pragma_does_not_drop_a_transaction(void) {
 }
 
 /* Its super-journal would be in memory: after a crash, the files would stay half written. */
-static void a_transaction_on_several_files(void) {
+static void transaction_on_several_files(bool resizable) {
     char folder[] = "/tmp/hosts-test-XXXXXX", sql[200];
     REQUIRE(mkdtemp(folder));
-    sqlite3 *db = open_in(&hosts[0], "several");
+    sqlite3 *db = open_in(&hosts[0], resizable ? "file:several?resizable=1" : "several");
     run_in(&hosts[0], db, "CREATE TABLE main.t(x); ATTACH 'file:other?vfs=memvfs' AS other; CREATE TABLE other.t(x)");
     for (int i = 1; i <= 2; i++) {
         snprintf(sql, sizeof sql, "ATTACH 'file:%s/%d?vfs=unix' AS disk%d; CREATE TABLE disk%d.t(x)", folder, i, i, i);
@@ -490,16 +490,16 @@ static void a_transaction_on_several_files(void) {
     run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO disk1.t VALUES (1); INSERT INTO disk2.t VALUES (1)");
     CHECK_EQ(hosts[0].exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_CANTOPEN);
     check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM main.t) || (SELECT count(*) FROM disk1.t) || (SELECT count(*) FROM disk2.t)", "110");
-    /* An attached one of ours is one of several files unless its mode is MEMORY, too. */
-    run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO other.t VALUES (1); INSERT INTO disk1.t VALUES (1)");
-    CHECK_EQ(hosts[0].exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_CANTOPEN);
-    run_in(&hosts[0], db, "PRAGMA other.journal_mode = MEMORY");
     run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO other.t VALUES (1); INSERT INTO disk1.t VALUES (1); COMMIT");
     check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM main.t) || (SELECT count(*) FROM other.t) || (SELECT count(*) FROM disk1.t)", "212");
     run_in(&hosts[0], db, "PRAGMA main.journal_mode = DELETE; PRAGMA other.journal_mode = DELETE");
     run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO other.t VALUES (1); COMMIT"); /* has one, of ours alone */
     check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM main.t) || (SELECT count(*) FROM other.t)", "32");
+    /* One that can be resized is one of several files unless its mode is MEMORY. */
+    run_in(&hosts[0], db, "DETACH other; ATTACH 'file:other?vfs=memvfs&resizable=1' AS other");
+    if (resizable) run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO other.t VALUES (1); COMMIT; DELETE FROM main.t; DELETE FROM other.t");
     delete("other"); /* is open, and still one of ours */
+    run_in(&hosts[0], db, "BEGIN; DELETE FROM main.t; DELETE FROM other.t; INSERT INTO main.t VALUES (1), (2), (3); INSERT INTO other.t VALUES (1), (2); COMMIT");
     run_in(&hosts[0], db, "BEGIN; INSERT INTO main.t VALUES (1); INSERT INTO other.t VALUES (1); COMMIT");
     check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM main.t) || (SELECT count(*) FROM other.t)", "43");
     CHECK_EQ(hosts[0].close(db), SQLITE_OK);
@@ -511,9 +511,34 @@ static void a_transaction_on_several_files(void) {
     delete("several");
 }
 
-/* A main database of ours has it in memory; its schema is read for that, and one that cannot be read is no reason not to open. */
+static void a_transaction_on_several_files(void) {
+    transaction_on_several_files(false);
+    transaction_on_several_files(true);
+}
+
+/* A file on disk and a database here may have one name: the file's journal is none of ours. */
+static void a_file_and_a_database_of_one_name(void) {
+    char folder[] = "/tmp/hosts-test-XXXXXX", path[100], sql[300];
+    REQUIRE(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/x", folder);
+    snprintf(sql, sizeof sql, "file:%s?resizable=1", path);
+    sqlite3 *db = open_in(&hosts[0], sql);
+    snprintf(sql, sizeof sql, "PRAGMA journal_mode = DELETE; CREATE TABLE t(x); ATTACH 'file:%s?vfs=unix' AS disk; CREATE TABLE disk.u(x)", path);
+    run_in(&hosts[0], db, sql);
+    run_in(&hosts[0], db, "BEGIN; INSERT INTO t VALUES (1); INSERT INTO u VALUES (1)");
+    CHECK_EQ(hosts[0].exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_CANTOPEN);
+    check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM t) || (SELECT count(*) FROM u)", "00");
+    run_in(&hosts[0], db, "PRAGMA main.journal_mode = MEMORY; BEGIN; INSERT INTO t VALUES (1); INSERT INTO u VALUES (1); COMMIT");
+    check_value(&hosts[0], db, "SELECT (SELECT count(*) FROM t) || (SELECT count(*) FROM u)", "11");
+    CHECK_EQ(hosts[0].close(db), SQLITE_OK);
+    CHECK_EQ(unlink(path), 0);
+    CHECK_EQ(rmdir(folder), 0);
+    delete(path);
+}
+
+/* A main database that can be resized has it in memory; its schema is read for that, and one that cannot be read is no reason not to open. */
 static void journals_of_hosts(void) {
-    sqlite3 *db = open_in(&hosts[0], "journal");
+    sqlite3 *db = open_in(&hosts[0], "file:journal?resizable=1");
     check_value(&hosts[0], db, "PRAGMA journal_mode", "memory");
     run_in(&hosts[0], db, "PRAGMA encoding = 'UTF-16le'; PRAGMA page_size = 1024; PRAGMA auto_vacuum = FULL; CREATE TABLE t(x);"
            "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE NONSENSE'");
@@ -521,12 +546,15 @@ static void journals_of_hosts(void) {
     check_value(&hosts[0], db, "PRAGMA page_size", "1024");
     check_value(&hosts[0], db, "PRAGMA auto_vacuum", "1");
     CHECK_EQ(hosts[0].close(db), SQLITE_OK);
-    db = open_in(&hosts[0], "journal");
+    db = open_in(&hosts[0], "file:journal?resizable=1");
     CHECK_EQ(hosts[0].exec(db, "SELECT * FROM t", NULL, NULL, NULL), SQLITE_CORRUPT);
     run_in(&hosts[0], db, "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = 'CREATE TABLE t(x)'");
     CHECK_EQ(hosts[0].close(db), SQLITE_OK);
-    db = open_in(&hosts[0], "journal");
+    db = open_in(&hosts[0], "file:journal?resizable=1");
     check_value(&hosts[0], db, "SELECT count(*) FROM t", "0");
+    CHECK_EQ(hosts[0].close(db), SQLITE_OK);
+    db = open_in(&hosts[0], "journal"); /* SQLite finds it in memory */
+    check_value(&hosts[0], db, "PRAGMA journal_mode", "memory");
     CHECK_EQ(hosts[0].close(db), SQLITE_OK);
     delete("journal");
 }
@@ -661,6 +689,7 @@ int main(int argc, char **argv) {
     RUN(threads_that_load);
     RUN(a_pragma_does_not_drop_a_transaction);
     RUN(a_transaction_on_several_files);
+    RUN(a_file_and_a_database_of_one_name);
     RUN(journals_of_hosts);
     RUN(beside_a_file_in_exclusive_wal_mode);
     RUN(a_folder_for_temporary_files);

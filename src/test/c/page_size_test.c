@@ -26,6 +26,13 @@ static void run_format(const char *file, int line, connection c, const char *for
 }
 #define RUN_IN(c, ...) run_format(__FILE__, __LINE__, c, __VA_ARGS__)
 
+/* Our own SQLite needs no parameter. */
+static connection open_resizable(const sqlite *api, const env *e, const char *name) {
+    char uri[64];
+    snprintf(uri, sizeof uri, "file:%s?resizable=1", name);
+    return connect_to(api, api == &own ? name : uri, e->name);
+}
+
 /* What the connection, which has just read, says of its database, and how that is stored. block: bytes, 0 for as many as a page has. */
 static void check_pages(env *e, connection c, const char *name, uint32_t page, uint32_t block) {
     char text[16];
@@ -46,7 +53,7 @@ static void check_pages(env *e, connection c, const char *name, uint32_t page, u
 static void vacuum_from_to(const sqlite *api, uint32_t from, uint32_t to, uint32_t block, const char *mode) {
     check_context("from %u to %u, blocks of %u, journal_mode %s", from, to, block, mode);
     env e = env_new(block, 0);
-    connection db = connect_to(api, "a", e.name), same = connect_to(api, "a", e.name), ours = connect_to(&own, "a", e.name);
+    connection db = open_resizable(api, &e, "a"), same = open_resizable(api, &e, "a"), ours = open_resizable(&own, &e, "a");
     RUN_IN(db, "PRAGMA page_size = %u; " TABLE, from);
     sqlite3_free(result_of(db, mode));
     char *sum = result_of(db, SUM);
@@ -82,8 +89,8 @@ static void vacuum(const sqlite *api) {
 
 static void vacuum_of_an_attached_one(const sqlite *api) {
     env e = env_new(0, 0);
-    connection db = connect_to(api, "a", e.name);
-    RUN_IN(db, "PRAGMA page_size = 1024; CREATE TABLE m(x); ATTACH 'file:b?vfs=%s' AS b; PRAGMA b.page_size = 512; CREATE TABLE b.u(x);"
+    connection db = open_resizable(api, &e, "a");
+    RUN_IN(db, "PRAGMA page_size = 1024; CREATE TABLE m(x); ATTACH 'file:b?vfs=%s&resizable=1' AS b; PRAGMA b.page_size = 512; CREATE TABLE b.u(x);"
            "INSERT INTO b.u VALUES(zeroblob(100000)); PRAGMA b.page_size = 8192; VACUUM b", e.name);
     EXPECT_RESULT(db, "PRAGMA b.page_size", "8192");
     EXPECT_RESULT(db, "PRAGMA main.page_size", "1024");
@@ -91,7 +98,7 @@ static void vacuum_of_an_attached_one(const sqlite *api) {
     RUN_IN(db, "BEGIN; INSERT INTO m VALUES(1); INSERT INTO u VALUES(1); COMMIT; BEGIN; DELETE FROM m; DELETE FROM u; ROLLBACK");
     EXPECT_RESULT(db, "SELECT (SELECT count(*) FROM m), (SELECT count(*) FROM u)", "1,2");
     disconnect(&db);
-    connection b = connect_to(api, "b", e.name);
+    connection b = open_resizable(api, &e, "b");
     check_pages(&e, b, "b", 8192, 0);
     disconnect(&b);
     env_end(&e);
@@ -99,14 +106,14 @@ static void vacuum_of_an_attached_one(const sqlite *api) {
 
 static void vacuum_into(const sqlite *api) {
     env e = env_new(0, 0);
-    connection db = connect_to(api, "a", e.name);
+    connection db = open_resizable(api, &e, "a");
     RUN_IN(db, "PRAGMA page_size = 2048; " TABLE);
     char *sum = result_of(db, SUM), name[16];
     for EACH_SIZE(to) {
         check_context("to %u", to);
         snprintf(name, sizeof name, "to%u", to);
         RUN_IN(db, "PRAGMA page_size = %u; VACUUM INTO 'file:%s?vfs=%s'", to, name, e.name);
-        connection copy = connect_to(api, name, e.name);
+        connection copy = open_resizable(api, &e, name);
         check_pages(&e, copy, name, to, 0);
         EXPECT_RESULT(copy, SUM, sum);
         disconnect(&copy);
@@ -124,7 +131,7 @@ static void vacuum_at_the_limit(const sqlite *api) {
     int fitting = 0, others = 0, refused = 0;
     for (uint64_t room = LEAST; room < MOST; room += STEP) {
         env e = env_new(0, room);
-        connection db = connect_to(api, "a", e.name);
+        connection db = open_resizable(api, &e, "a");
         check_context("room for %" PRIu64, room);
         RUN_IN(db, "PRAGMA page_size = 512; " TABLE);
         char *sum = result_of(db, SUM), *done = result_of(db, "PRAGMA page_size = 4096; VACUUM");
@@ -173,7 +180,7 @@ static void backup(const sqlite *api) {
         for EACH_SIZE(to) {
             check_context("from %u to %u", from, to);
             env e = env_new(0, 0);
-            connection db = connect_to(api, "a", e.name), reader = connect_to(&own, "a", e.name);
+            connection db = open_resizable(api, &e, "a"), reader = open_resizable(&own, &e, "a");
             RUN_IN(db, "PRAGMA page_size = %u; CREATE TABLE old(x); INSERT INTO old VALUES(zeroblob(%d))", to, to % 3 == 1 ? 900000 : 1000);
             EXPECT_RESULT(reader, "SELECT count(*) FROM old", "1");
             back_up(db, source, SQLITE_DONE);
@@ -193,10 +200,55 @@ static void backup(const sqlite *api) {
     check_context("%s", "");
 }
 
+/* Without the parameter SQLite takes the database for one in memory, whose page size stays. */
+static void without_the_parameter(void) {
+    if (!other.open_v2) return;
+    env e = env_new(0, 0);
+    connection db = connect_to(&other, "a", e.name), source = open_resizable(&other, &e, "source");
+    RUN_IN(db, "PRAGMA page_size = 1024; CREATE TABLE old(x); PRAGMA page_size = 2048; VACUUM");
+    check_pages(&e, db, "a", 1024, 0);
+    RUN_IN(source, "PRAGMA page_size = 512; CREATE TABLE t(x)");
+    back_up(db, source, SQLITE_READONLY);
+    check_pages(&e, db, "a", 1024, 0);
+    disconnect(&db);
+    disconnect(&source);
+    env_end(&e);
+}
+
+/* Blocks for which there was no room get the pages' size once all is written again, and there is. */
+static void blocks_follow_later(void) {
+    env e = env_new(0, 3000000);
+    uint32_t block = 0;
+    connection ballast = open_resizable(&own, &e, "ballast");
+    for (int bytes = 2300000; block != 512; bytes -= 20000) {
+        connection db = open_resizable(&own, &e, "a");
+        RUN_IN(db, "DROP TABLE IF EXISTS t; VACUUM; PRAGMA page_size = 512; VACUUM; " TABLE);
+        RUN_IN(ballast, "CREATE TABLE b(x); INSERT INTO b VALUES(zeroblob(%d))", bytes);
+        char *done = result_of(db, "PRAGMA page_size = 4096; VACUUM");
+        mv_version *v = pin_name(&e, "a");
+        if (strcmp(done, "") == 0) block = mv_version_block_size(v);
+        mv_version_release(v);
+        RUN_IN(ballast, "DROP TABLE b; VACUUM");
+        if (block == 512) { /* there was no room, and now there is */
+            RUN_IN(db, "INSERT INTO t VALUES(1001, 1)");
+            v = pin_name(&e, "a");
+            CHECK_EQ(mv_version_block_size(v), 512);
+            mv_version_release(v);
+            RUN_IN(db, "VACUUM");
+            check_pages(&e, db, "a", 4096, 0);
+        }
+        REQUIRE(block != 4096);
+        sqlite3_free(done);
+        disconnect(&db);
+    }
+    disconnect(&ballast);
+    env_end(&e);
+}
+
 /* One that is given up leaves all as it was. */
 static void backup_given_up(const sqlite *api) {
     env e = env_new(0, 0);
-    connection source = connect_to(api, "source", e.name), db = connect_to(api, "a", e.name);
+    connection source = open_resizable(api, &e, "source"), db = open_resizable(api, &e, "a");
     RUN_IN(source, "PRAGMA page_size = 512; " TABLE);
     RUN_IN(db, "PRAGMA page_size = 4096; CREATE TABLE old(x); INSERT INTO old VALUES(zeroblob(100000))");
     sqlite3_backup *backup = api->backup_init(db.db, "main", source.db, "main");
@@ -238,6 +290,8 @@ int main(int argc, char **argv) {
     RUN(vacuum_at_the_limit_other);
     RUN(backup_own);
     RUN(backup_other);
+    RUN(without_the_parameter);
+    RUN(blocks_follow_later);
     RUN(backup_given_up_own);
     RUN(backup_given_up_other);
     return check_end();
