@@ -44,10 +44,14 @@ final class ConnectionHandle {
   final String database;
   final boolean readOnly;
 
-  /** What statements may take, in microseconds, and what ends those that take longer; zero: none. */
+  /** What statements may take, in microseconds, if there is a timer; {@link Long#MAX_VALUE}: as long as they want. */
   final long statementMicros;
 
+  /** What ends statements that take longer, or whose thread is interrupted; zero: nothing does. */
   final long timer;
+
+  /** Null: the thread's interrupt ends nothing that runs. */
+  final ThreadInterrupts threadInterrupts;
 
   /** Bytes that a value may have, as far as OpenOptions say. */
   final int longest;
@@ -79,7 +83,7 @@ final class ConnectionHandle {
   private long writes;
 
   /** Held while the connection is interrupted, and when it goes. */
-  private final Object interruptMonitor = new Object();
+  final Object interruptMonitor = new Object();
 
   /** The same as address. Under interruptMonitor. */
   private long interruptible;
@@ -115,8 +119,10 @@ final class ConnectionHandle {
     this.store = store;
     this.database = database;
     this.readOnly = options.isReadOnly();
-    this.statementMicros = TimeUnit.MILLISECONDS.toMicros(options.getStatementTimeout());
+    long millis = options.getStatementTimeout();
+    this.statementMicros = millis == OpenOptions.NO_TIMEOUT ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toMicros(millis);
     this.timer = timer;
+    this.threadInterrupts = options.isInterruptible() ? new ThreadInterrupts(this) : null;
     int limit = options.getLimit(SqliteLimit.LENGTH);
     this.longest = limit == OpenOptions.LIMIT_OF_SQLITE ? Integer.MAX_VALUE : limit;
     this.rowsHeld = Native.rowsHeld(address).order(ByteOrder.nativeOrder());
@@ -302,6 +308,19 @@ final class ConnectionHandle {
    * ended. What still cannot be done alone is done with more: the whole transaction, or the whole connection, goes.
    */
   private void rollbackLocked(String savepoint, Throwable cause) {
+    if (threadInterrupts == null) {
+      rollBack(savepoint, cause);
+      return;
+    }
+    threadInterrupts.pause(true);
+    try {
+      rollBack(savepoint, cause);
+    } finally {
+      threadInterrupts.pause(false);
+    }
+  }
+
+  private void rollBack(String savepoint, Throwable cause) {
     if (!inTransaction()) { // SQLite, or the body, has ended it
       return;
     }
@@ -466,7 +485,15 @@ final class ConnectionHandle {
 
   private int runScript(byte[] script, long[] state) {
     startWaits();
-    return Native.execute(address, script, inBody(), timer, statementMicros, out, state);
+    if (threadInterrupts == null) {
+      return Native.execute(address, script, inBody(), timer, statementMicros, out, state);
+    }
+    try {
+      threadInterrupts.begin(ThreadInterrupts.LOOKS);
+      return Native.execute(address, script, inBody(), timer, statementMicros, out, state);
+    } finally {
+      threadInterrupts.end();
+    }
   }
 
   /** Something is run that has not waited yet. */
@@ -497,14 +524,19 @@ final class ConnectionHandle {
     }
   }
 
-  /** What is run next has so much time, if statements have a limit of it. */
-  void startTimer(long micros) {
+  /** That statement, zero for one that is compiled first, is run next and has so much time. If there is a timer. */
+  void startTimer(long statement, long micros) {
+    Native.startTimer(timer, statement, micros);
+  }
+
+  /** What SQLite does next has to be done, such as a commit by the end of a statement that is on a row. */
+  void stopTimer() {
     if (timer != 0) {
-      Native.startTimer(timer, micros);
+      Native.startTimer(timer, 0, Long.MAX_VALUE);
     }
   }
 
-  /** Microseconds that the timer has left; only if statements have a limit. */
+  /** Microseconds that the timer has left; only if there is a timer. */
   long timeLeft() {
     return Native.timeLeft(timer);
   }
@@ -525,8 +557,7 @@ final class ConnectionHandle {
 
   /** Prepares exactly one statement. */
   StatementHandle prepare(String sql, byte[] utf8) {
-    startTimer(statementMicros);
-    long statement = Native.prepare(address, utf8, out);
+    long statement = timer == 0 ? Native.prepare(address, utf8, out) : prepareTimed(utf8);
     int code = out[0];
     if (code == Native.NO_STATEMENT) {
       throw new IllegalArgumentException("there is no statement in: " + sql);
@@ -550,6 +581,19 @@ final class ConnectionHandle {
     }
     statements = handle;
     return handle;
+  }
+
+  private long prepareTimed(byte[] utf8) {
+    startTimer(0, statementMicros);
+    if (threadInterrupts == null) {
+      return Native.prepare(address, utf8, out);
+    }
+    try {
+      threadInterrupts.begin(ThreadInterrupts.LOOKS);
+      return Native.prepare(address, utf8, out);
+    } finally {
+      threadInterrupts.end();
+    }
   }
 
   /** Finalizes a statement, if that was not done before. Returns the code of {@link StatementHandle#close}. */
@@ -593,6 +637,8 @@ final class ConnectionHandle {
       message = "the statement took longer than its timeout of " + TimeUnit.MICROSECONDS.toMillis(statementMicros) + " ms";
     } else if (code == SqliteCodes.INTERRUPT && waitEnded == WriterTurn.CANCELLED) {
       message += (interrupts == interruptsBefore ? ": the thread was," : "") + " while it waited for the connection that is writing the database";
+    } else if (code == SqliteCodes.INTERRUPT && threadInterrupts != null && threadInterrupts.reached()) {
+      message += ": the thread was";
     }
     int offset = out[1];
     String statement = sql;
@@ -626,13 +672,21 @@ final class ConnectionHandle {
   /** Interrupts what is running, without waiting for it. False if closed. */
   boolean interrupt() {
     synchronized (interruptMonitor) {
-      if (interruptible == 0) {
+      if (!countInterrupt()) {
         return false;
       }
-      interrupts++;
       Native.interrupt(interruptible);
     }
     LockSupport.unpark(waiting);
+    return true;
+  }
+
+  /** Under the monitor, for who interrupts what is running in another way. False if closed. */
+  boolean countInterrupt() {
+    if (interruptible == 0) {
+      return false;
+    }
+    interrupts++;
     return true;
   }
 

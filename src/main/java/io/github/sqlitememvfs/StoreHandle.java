@@ -175,7 +175,7 @@ final class StoreHandle {
         Native.limit(connection, limit.id, free ? 1 : value);
       }
     }
-    if (options.getStatementTimeout() == OpenOptions.NO_TIMEOUT) {
+    if (options.getStatementTimeout() == OpenOptions.NO_TIMEOUT && !options.isInterruptible()) {
       return 0;
     }
     long timer = Native.newTimer(connection);
