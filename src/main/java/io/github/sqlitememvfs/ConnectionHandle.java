@@ -40,6 +40,12 @@ final class ConnectionHandle {
    */
   private static final int FRAMES_NEEDED = 20;
 
+  /**
+   * For a transaction. {@link #commit} and {@link #rollback} are called where {@link #begin} was, and must not fail before they have left the body: so
+   * they do not look, and what they need is asked for at the begin.
+   */
+  private static final int FRAMES_NEEDED_TO_END = 100;
+
   final StoreHandle store;
   final String database;
   final boolean readOnly;
@@ -189,6 +195,11 @@ final class ConnectionHandle {
     return frames == 0 ? 0 : needStack(frames - 1) + 1;
   }
 
+  /** Throws a StackOverflowError unless there is enough of the stack to close something: else it stays open, and can be closed from elsewhere. */
+  static void needStackToClose() {
+    needStack(FRAMES_NEEDED_TO_END);
+  }
+
   /** After an Error, such as an OutOfMemoryError while it waited, with the lock or without. */
   private void unlockTo(int held) {
     while (lock.getHoldCount() > held) {
@@ -237,6 +248,7 @@ final class ConnectionHandle {
    * name, or null.
    */
   String begin() {
+    needStack(FRAMES_NEEDED_TO_END);
     enter();
     try {
       checkBody();
@@ -700,6 +712,7 @@ final class ConnectionHandle {
 
   /** Closes a statement as soon as other threads let it. */
   void close(StatementHandle statement) {
+    needStackToClose();
     lock.lock();
     try {
       while (statement.address != 0 && owner != null && owner != Thread.currentThread()) {
@@ -717,6 +730,7 @@ final class ConnectionHandle {
 
   /** Waits for other threads' calls and transaction bodies, and closes. */
   void close() {
+    needStackToClose();
     lock.lock();
     try {
       while (address != 0 && owner != null && owner != Thread.currentThread()) {

@@ -121,6 +121,9 @@ final class Native {
   /** Each name followed by a NUL. Null: no memory. */
   static native byte[] names(long store);
 
+  /** The first of them, as many at most, without sorting all. out[0]: how many there are. Null: no memory. */
+  static native byte[] firstNames(long store, int most, int[] out);
+
   static native int fork(long store, long version, byte[] newName);
 
   /** out: bytes, reserved, limit, blocks, versions, pins, forks, databases. */

@@ -361,8 +361,13 @@ public final class SqliteConnection implements AutoCloseable {
    */
   @Override
   public void close() {
-    cleanup.cancel();
-    handle.close();
+    try {
+      handle.close();
+    } finally {
+      if (isClosed()) { // else it can still be forgotten
+        cleanup.cancel();
+      }
+    }
   }
 
   @Override

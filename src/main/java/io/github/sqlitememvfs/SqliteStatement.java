@@ -777,8 +777,13 @@ public final class SqliteStatement implements AutoCloseable {
    */
   @Override
   public void close() {
-    cleanup.cancel();
-    handle.close(statement);
+    try {
+      handle.close(statement);
+    } finally {
+      if (statement.closed) { // else it can still be forgotten
+        cleanup.cancel();
+      }
+    }
   }
 
   @Override
