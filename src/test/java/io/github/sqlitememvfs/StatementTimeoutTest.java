@@ -43,7 +43,7 @@ class StatementTimeoutTest {
       c.execute("CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f(f, rank) VALUES ('pgsz', 32); CREATE TABLE t(x);"
           + "CREATE TRIGGER tf AFTER INSERT ON t BEGIN INSERT INTO f VALUES (new.x); END");
       try (SqliteStatement s = c.prepare("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " + ROWS + ")"
-          + " INSERT INTO t SELECT 'word' || i || ' and' || i * 7 FROM n RETURNING x")) {
+          + " INSERT INTO t SELECT 'word' || i || ' and' || (i * 7) FROM n RETURNING x")) {
         s.readAhead(false);
         assertTrue(s.step());
         Thread.sleep(TIMEOUT + 200);
