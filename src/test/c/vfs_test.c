@@ -1393,7 +1393,8 @@ static void match_goes_on_after_rollback(void) {
     env_end(&e);
 }
 
-/* SQLite looks at the progress handler also when a statement is done, and would then say SQLITE_INTERRUPT of what is committed. */
+/* SQLite looks at the progress handler also when a statement is done, and would then say SQLITE_INTERRUPT of what is
+ * committed. */
 static void a_timer_ends_no_statement_that_is_done(void) {
     env e = env_new(0, 0);
     sqlite3 *db = open_on(&e, "a");

@@ -9,7 +9,10 @@ import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
 import org.openjdk.jcstress.infra.results.LLL_Result;
 
-/** {@link Thread#interrupt} against what its thread does on a connection that is {@linkplain OpenOptions#interruptible interruptible}. */
+/**
+ * {@link Thread#interrupt} against what its thread does on a connection that is {@linkplain OpenOptions#interruptible
+ * interruptible}.
+ */
 public class InterruptRaces {
 
   private InterruptRaces() {

@@ -41,7 +41,8 @@ final class ConnectionHandle {
   private static final int FRAMES_NEEDED = 20;
 
   /**
-   * For a transaction. {@link #commit} and {@link #rollback} are called where {@link #begin} was, and must not fail before they have left the body: so
+   * For a transaction. {@link #commit} and {@link #rollback} are called where {@link #begin} was, and must not fail
+   * before they have left the body: so
    * they do not look, and what they need is asked for at the begin.
    */
   private static final int FRAMES_NEEDED_TO_END = 100;
@@ -195,7 +196,10 @@ final class ConnectionHandle {
     return frames == 0 ? 0 : needStack(frames - 1) + 1;
   }
 
-  /** Throws a StackOverflowError unless there is enough of the stack to close something: else it stays open, and can be closed from elsewhere. */
+  /**
+   * Throws a StackOverflowError unless there is enough of the stack to close something: else it stays open, and can
+   * be closed from elsewhere.
+   */
   static void needStackToClose() {
     needStack(FRAMES_NEEDED_TO_END);
   }

@@ -237,7 +237,10 @@ final class Native {
   /** A timer ({@code mv_timer}) that lives as long as the connection; zero: no memory. */
   static native long newTimer(long connection);
 
-  /** What the connection runs from now on, that statement, fails with INTERRUPT after so many microseconds. statement: zero for what is compiled first. */
+  /**
+   * What the connection runs from now on, that statement, fails with INTERRUPT after so many microseconds. statement:
+   * zero for what is compiled first.
+   */
   static native void startTimer(long timer, long statement, long micros);
 
   /** Whether that has happened since it was started. */

@@ -163,17 +163,25 @@ public final class OpenOptions {
   }
 
   /**
-   * Whether {@link Thread#interrupt} ends a statement that runs; false by default. With true, {@code Future.cancel(true)} and {@code
-   * ExecutorService.shutdownNow()} end what their threads execute on the connection: the call fails with {@code SQLITE_INTERRUPT} (9), as by {@link
-   * SqliteConnection#interrupt}, and the thread stays interrupted. Waiting for another writer, or for another thread's call, ends so in any case.
+   * Whether {@link Thread#interrupt} ends a statement that runs; false by default. With true, {@code
+   * Future.cancel(true)} and {@code
+   * ExecutorService.shutdownNow()} end what their threads execute on the connection: the call fails with {@code
+   * SQLITE_INTERRUPT} (9), as by {@link
+   * SqliteConnection#interrupt}, and the thread stays interrupted. Waiting for another writer, or for another
+   * thread's call, ends so in any case.
    *
    * <ul>
-   *   <li>It ends queries, writes, batches, scripts and the compiling of SQL; what has been done already is rolled back as {@link
-   *       SqliteConnection#interrupt} says. It is noticed after a thousand of SQLite's instructions at most; what takes long within one, such as the sorting of
+   *   <li>It ends queries, writes, batches, scripts and the compiling of SQL; what has been done already is rolled
+   *       back as {@link
+   *       SqliteConnection#interrupt} says. It is noticed after a thousand of SQLite's instructions at most; what
+   *   takes long within one, such as the sorting of
    *       many rows, is noticed after it.
-   *   <li>A query on a row counts as running: if the thread was interrupted since the query began, its next {@link SqliteStatement#step} fails.
-   *   <li>A thread that comes interrupted does what is short (about a millisecond, 100,000 of SQLite's instructions), and fails where it would take
-   *       longer. So it can still clean up. The roll-back at the end of a {@link SqliteConnection#transaction} is never interrupted.
+   *   <li>A query on a row counts as running: if the thread was interrupted since the query began, its next {@link
+   *       SqliteStatement#step} fails.
+   *   <li>A thread that comes interrupted does what is short (about a millisecond, 100,000 of SQLite's instructions),
+   *       and fails where it would take
+   *       longer. So it can still clean up. The roll-back at the end of a {@link SqliteConnection#transaction} is
+   *   never interrupted.
    *   <li>Code between the statements, such as the body of a transaction, has to look at its thread's status itself.
    * </ul>
    *

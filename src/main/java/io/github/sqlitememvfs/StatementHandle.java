@@ -83,7 +83,10 @@ final class StatementHandle {
   /** Whether it was ended on a row, which the next step has to say. */
   private boolean interrupted;
 
-  /** Whether the thread that runs it has been interrupted since before it was started. Only where {@link ThreadInterrupts} end it. */
+  /**
+   * Whether the thread that runs it has been interrupted since before it was started. Only where {@link
+   * ThreadInterrupts} end it.
+   */
   private boolean cameInterrupted;
 
   /** What such a thread may still do. */

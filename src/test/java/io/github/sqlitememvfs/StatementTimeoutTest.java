@@ -36,7 +36,10 @@ class StatementTimeoutTest {
     }
   }
 
-  /** What is done by the end of a statement that was left on a row is not the statement's: here FTS5 writes its index at the commit. */
+  /**
+   * What is done by the end of a statement that was left on a row is not the statement's: here FTS5 writes its index
+   * at the commit.
+   */
   @Test
   void theEndOfAStatementHasNoTimeout() throws Exception {
     try (SqliteConnection c = vfs.open("a", OpenOptions.defaults().statementTimeout(TIMEOUT))) {

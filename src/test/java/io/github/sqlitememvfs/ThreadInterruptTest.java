@@ -25,7 +25,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** {@link OpenOptions#interruptible}: Thread.interrupt() ends what runs. No test depends on when the interrupt comes: before, in or between native calls. */
+/**
+ * {@link OpenOptions#interruptible}: Thread.interrupt() ends what runs. No test depends on when the interrupt comes:
+ * before, in or between native calls.
+ */
 @Timeout(300)
 class ThreadInterruptTest {
   private static final OpenOptions INTERRUPTIBLE = OpenOptions.defaults().interruptible(true);
@@ -314,7 +317,10 @@ class ThreadInterruptTest {
     }
   }
 
-  /** Interrupts at any moment: what says that it was interrupted has changed nothing, and what says that it was done has. */
+  /**
+   * Interrupts at any moment: what says that it was interrupted has changed nothing, and what says that it was done
+   * has.
+   */
   @Test
   void atAnyMoment() throws Exception {
     long seed = System.nanoTime();

@@ -162,7 +162,10 @@ class VirtualThreadsTest {
       }
     }
 
-    /** A query without end, which keeps its carrier: a platform thread interrupts it. Then the carrier is the others' again. */
+    /**
+     * A query without end, which keeps its carrier: a platform thread interrupts it. Then the carrier is the others'
+     * again.
+     */
     private void running() throws Exception {
       for (int i = 0; i < 100; i++) {
         Thread thread = start(() -> {
