@@ -152,18 +152,40 @@ void mv_engine_tried(sqlite3 *db, mv_limits *limits, int rc);
 int mv_engine_leave(sqlite3 *db, const mv_limits *limits, int rc);
 
 /*
- * A limit of time: what the connection runs after mv_engine_start_timer fails with SQLITE_INTERRUPT once so many microseconds have passed.
- * It is looked at every thousand steps of SQLite's machine. The timer lives as long as the connection, and uses its progress handler;
- * a connection without one pays nothing. NULL: no memory.
+ * A timer ends what its connection runs, with SQLITE_INTERRUPT: when so many microseconds have passed since
+ * mv_engine_start_timer, or when the
+ * thread that runs it was interrupted. It looks every thousand steps of SQLite's machine, by the connection's
+ * progress handler; a connection
+ * without a timer pays nothing. It lives as long as the connection.
  */
 typedef struct mv_timer mv_timer;
 
+/* NULL: no memory. */
 mv_timer *mv_engine_new_timer(sqlite3 *db);
-void mv_engine_start_timer(mv_timer *timer, int64_t usec);
-/* Whether it has ended something since it was started. */
+/* stmt: what runs next, NULL if that is compiled first, of which mv_engine_timer_runs tells then. The timer never
+ * ends a statement that has done its work. */
+void mv_engine_start_timer(mv_timer *timer, sqlite3_stmt *stmt, int64_t usec);
+void mv_engine_timer_runs(mv_timer *timer, sqlite3_stmt *stmt);
+/* Whether the time was over and something was ended, since it was started. */
 bool mv_engine_timer_expired(const mv_timer *timer);
 /* Microseconds that are left since it was started, in the same thread; negative: more than all have passed. */
 int64_t mv_engine_time_left(const mv_timer *timer);
+
+/*
+ * An interrupt of the thread. sqlite3_interrupt alone is lost if it comes just before a statement begins, and a
+ * thread is interrupted only once: so the timer
+ * remembers it, as the number of looks after which it ends what runs. Zero: at once. More than zero: the thread came
+ * with the interrupt, and may
+ * do what is short, such as ROLLBACK. Negative: it was not interrupted.
+ */
+void mv_engine_set_looks_left(mv_timer *timer, int32_t looks);
+int32_t mv_engine_looks_left(mv_timer *timer);
+/* From any thread, as sqlite3_interrupt: ends what runs. */
+void mv_engine_interrupt_thread(mv_timer *timer);
+/* Between two statements of one call: whether the call ends. The first counts as a look. */
+bool mv_engine_look_for_interrupt(mv_timer *timer);
+bool mv_engine_thread_was_interrupted(mv_timer *timer);
+
 /* The calling thread has waited so long for another writer: to its timers that is no time. */
 void mv_engine_waited(int64_t usec);
 

@@ -79,9 +79,9 @@ static jlong newTimer(JNIEnv *env, jclass c, jlong db) {
     return MV_HANDLE(mv_engine_new_timer(DB(db)));
 }
 
-static void startTimer(JNIEnv *env, jclass c, jlong timer, jlong usec) {
+static void startTimer(JNIEnv *env, jclass c, jlong timer, jlong stmt, jlong usec) {
     (void)env, (void)c;
-    mv_engine_start_timer(TIMER(timer), usec);
+    mv_engine_start_timer(TIMER(timer), MV_POINTER(sqlite3_stmt, stmt), usec);
 }
 
 static jboolean timerExpired(JNIEnv *env, jclass c, jlong timer) {
@@ -92,6 +92,21 @@ static jboolean timerExpired(JNIEnv *env, jclass c, jlong timer) {
 static jlong timeLeft(JNIEnv *env, jclass c, jlong timer) {
     (void)env, (void)c;
     return mv_engine_time_left(TIMER(timer));
+}
+
+static void setLooksLeft(JNIEnv *env, jclass c, jlong timer, jint looks) {
+    (void)env, (void)c;
+    mv_engine_set_looks_left(TIMER(timer), looks);
+}
+
+static jint looksLeft(JNIEnv *env, jclass c, jlong timer) {
+    (void)env, (void)c;
+    return mv_engine_looks_left(TIMER(timer));
+}
+
+static void interruptThread(JNIEnv *env, jclass c, jlong timer) {
+    (void)env, (void)c;
+    mv_engine_interrupt_thread(TIMER(timer));
 }
 
 static jobject rowsHeld(JNIEnv *env, jclass c, jlong db) {
@@ -185,6 +200,11 @@ static int run_one(sqlite3 *db, sqlite3_stmt *stmt, bool in_body, bool waited, j
     return final ? final : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* Whether a script ends between two of its statements. */
+static bool is_interrupted(sqlite3 *db, mv_timer *timer) {
+    return sqlite3_is_interrupted(db) || (timer && mv_engine_look_for_interrupt(timer));
+}
+
 /* Native.execute: its state, which begins with zeros */
 enum { SCRIPT_CHANGED, SCRIPT_WAITING, SCRIPT_LEFT, SCRIPT_STATE };
 
@@ -198,7 +218,7 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     (*env)->GetLongArrayRegion(env, state, 0, SCRIPT_STATE, s);
     (*env)->GetIntArrayRegion(env, out, 0, 3, place);
     sqlite3_stmt *stmt = MV_POINTER(sqlite3_stmt, s[SCRIPT_WAITING]);
-    bool waited = stmt != NULL;
+    bool waited = stmt != NULL, ran = false;
     mv_text text;
     mv_text_get(env, sql, &text);
     if (!text.bytes) {
@@ -213,11 +233,14 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     mv_limits limits;
     int rc = mv_engine_enter(DB(db), &limits);
     for (; rc == SQLITE_OK && start < end; number += rc == SQLITE_OK) {
-        if (timer) mv_engine_start_timer(TIMER(timer), waited ? s[SCRIPT_LEFT] : usec);
-        if (!waited) rc = compile(DB(db), &limits, start, end, &stmt, &tail);
+        if (timer) mv_engine_start_timer(TIMER(timer), NULL, waited ? s[SCRIPT_LEFT] : usec);
+        if (!waited && ran && is_interrupted(DB(db), TIMER(timer))) rc = SQLITE_INTERRUPT; /* compiling would forget it */
+        else if (!waited) rc = compile(DB(db), &limits, start, end, &stmt, &tail);
+        if (timer && rc == SQLITE_OK) mv_engine_timer_runs(TIMER(timer), stmt);
         if (rc != SQLITE_OK) tail = end_of_statement(start, end);
         else if (stmt) rc = run_one(DB(db), stmt, in_body, waited, &s[SCRIPT_CHANGED]);
         waited = false;
+        ran = true;
         if (rc == SQLITE_OK) start = start_of_statement(text.bytes + (tail - text.bytes), end);
     }
     if (waited) sqlite3_finalize(stmt); /* nothing could be run */
@@ -288,9 +311,12 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(refuseDoubleQuotedStrings, "(J)V"),
     MV_NATIVE(limit, "(JII)V"),
     MV_NATIVE(newTimer, "(J)J"),
-    MV_NATIVE(startTimer, "(JJ)V"),
+    MV_NATIVE(startTimer, "(JJJ)V"),
     MV_NATIVE(timerExpired, "(J)Z"),
     MV_NATIVE(timeLeft, "(J)J"),
+    MV_NATIVE(setLooksLeft, "(JI)V"),
+    MV_NATIVE(looksLeft, "(J)I"),
+    MV_NATIVE(interruptThread, "(J)V"),
     MV_NATIVE(rowsHeld, "(J)Ljava/nio/ByteBuffer;"),
     MV_NATIVE(changes, "(J)J"),
     MV_NATIVE(totalChanges, "(J)J"),

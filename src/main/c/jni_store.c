@@ -84,6 +84,17 @@ static jbyteArray names(JNIEnv *env, jclass c, jlong store) {
     return array;
 }
 
+static jbyteArray firstNames(JNIEnv *env, jclass c, jlong store, jint most, jintArray out) {
+    (void)c;
+    char *all;
+    size_t n, count;
+    if (mv_store_first_names(STORE(store), (size_t)most, &all, &n, &count)) return NULL;
+    jbyteArray array = mv_new_bytes(env, all, n);
+    sqlite3_free(all);
+    if (array) mv_set_int(env, out, 0, count < INT32_MAX ? (jint)count : INT32_MAX);
+    return array;
+}
+
 static jint fork_version(JNIEnv *env, jclass c, jlong store, jlong version, jbyteArray name) {
     (void)c;
     mv_text text;
@@ -317,6 +328,7 @@ static const JNINativeMethod methods[] = {
     MV_NATIVE(vfsUnregister, "(J)V"),
     MV_NATIVE(exists, "(J[B)I"),
     MV_NATIVE(delete, "(J[B)I"),
+    MV_NATIVE(firstNames, "(JI[I)[B"),
     MV_NATIVE(names, "(J)[B"),
     MV_NATIVE_AS(fork, fork_version, "(JJ[B)I"),
     MV_NATIVE(storeStats, "(J[J)V"),

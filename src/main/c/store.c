@@ -247,6 +247,30 @@ mv_result mv_store_names(mv_store *store, char **names, size_t *len) {
     return all ? MV_OK : MV_NOMEM;
 }
 
+mv_result mv_store_first_names(mv_store *store, size_t most, char **names, size_t *len, size_t *count) {
+    const mv_database **first = sqlite3_malloc64(most * sizeof *first);
+    if (!first) return MV_NOMEM;
+    size_t n = 0, total = 0;
+    *count = 0;
+    mv_lock(&store->mutex);
+    for (const mv_database *db = store->all; db; db = db->next, store->looked_at++) {
+        if (!db->named) continue;
+        ++*count;
+        if (n == most && strcmp(db->name, first[n - 1]->name) > 0) continue;
+        if (n < most) n++;
+        size_t i = n - 1;
+        for (; i > 0 && strcmp(db->name, first[i - 1]->name) < 0; i--) first[i] = first[i - 1];
+        first[i] = db;
+    }
+    for (size_t i = 0; i < n; i++) total += first[i]->name_len + 1;
+    char *to = *names = sqlite3_malloc64(total + 1);
+    for (size_t i = 0; i < n && to; to += first[i++]->name_len + 1) memcpy(to, first[i]->name, first[i]->name_len + 1);
+    mv_unlock(&store->mutex);
+    sqlite3_free(first);
+    *len = total;
+    return *names ? MV_OK : MV_NOMEM;
+}
+
 mv_result mv_store_introduce(mv_store *store, mv_database *db) {
     mv_lock(&store->mutex);
     mv_result rc = store->closed ? MV_CLOSED : find(store, db->name, db->name_len) ? MV_EXISTS : MV_OK;

@@ -85,6 +85,8 @@ mv_result mv_store_delete(mv_store *store, const char *name, size_t len);
 
 /* All names, each followed by a NUL, in bytewise order, in one block for sqlite3_free. MV_NOMEM. */
 mv_result mv_store_names(mv_store *store, char **names, size_t *len);
+/* The first `most` of them, at least 1, in time linear in their number; *count: how many there are in all. MV_NOMEM. */
+mv_result mv_store_first_names(mv_store *store, size_t most, char **names, size_t *len, size_t *count);
 
 /* A new database of that name whose content is the version's, which must be of this store. Costs the same whatever the size.
  * MV_EXISTS, MV_NOMEM, MV_CLOSED. */

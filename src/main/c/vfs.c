@@ -31,7 +31,7 @@
  * without it believes that the transaction was committed. One in memory is gone after a crash, and those files would stay half written: so where the
  * main database is here, such a transaction is refused when it is to be committed. (Our own SQLite has no files on disk.)
  *
- * SQLITE_OPEN_MEMORY. SQLite does not count a file that says so among those several, and since 3.36 it never changes the page size of such a
+ * SQLITE_OPEN_MEMORY. SQLite does not count a file that says so among those several, and versions later than 3.36 never change the page size of such a
  * file, by VACUUM or by a backup from pages of another size. Our own SQLite, which has no other files, is not told so. Another's is told unless
  * the name asks for it (resizable=1 in the URI, which MemoryVfs.jdbcUrl has). Such a database is for a main database: SQLite counts it unless its journal
  * mode is MEMORY, which extension.c makes it there.

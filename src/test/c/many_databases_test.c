@@ -131,9 +131,39 @@ static void old_versions_are_found(void) {
     end_store(store);
 }
 
+static void the_first_names(void) {
+    mv_store *store = new_store(512, 0);
+    char *names, *all;
+    size_t n, len, count;
+    REQUIRE_EQ(mv_store_first_names(store, 3, &names, &n, &count), MV_OK);
+    CHECK(n == 0 && count == 0);
+    sqlite3_free(names);
+    for (int i = 0; i < 200; i++) { /* in any order */
+        char name[16];
+        int length = snprintf(name, sizeof name, "%d", i * 7919 % 1009);
+        mv_database *db;
+        REQUIRE_EQ(mv_store_open(store, name, (size_t)length, true, &db), MV_OK);
+        mv_database_release(db);
+    }
+    REQUIRE_EQ(mv_store_names(store, &all, &len), MV_OK);
+    const size_t most[] = {1, 2, 20, 199, 200, 1000};
+    for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+        REQUIRE_EQ(mv_store_first_names(store, most[i], &names, &n, &count), MV_OK);
+        CHECK_EQ(count, 200);
+        CHECK(n <= len && !memcmp(names, all, n));
+        size_t seen = 0;
+        for (size_t k = 0; k < n; k++) seen += !names[k];
+        CHECK_EQ(seen, most[i] < 200 ? most[i] : 200);
+        sqlite3_free(names);
+    }
+    sqlite3_free(all);
+    end_store(store);
+}
+
 int main(int argc, char **argv) {
     check_start(argc, argv);
     RUN(one_of_many);
     RUN(old_versions_are_found);
+    RUN(the_first_names);
     return check_end();
 }

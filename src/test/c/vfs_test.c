@@ -1393,6 +1393,40 @@ static void match_goes_on_after_rollback(void) {
     env_end(&e);
 }
 
+/* SQLite looks at the progress handler also when a statement is done, and would then say SQLITE_INTERRUPT of what is
+ * committed. */
+static void a_timer_ends_no_statement_that_is_done(void) {
+    env e = env_new(0, 0);
+    sqlite3 *db = open_on(&e, "a");
+    mv_timer *timer = mv_engine_new_timer(db);
+    REQUIRE(timer);
+    RUN_SQL(db, "CREATE TABLE t(x)");
+    sqlite3_stmt *insert = prepare(db, "INSERT INTO t VALUES (1)");
+    for (int by_thread = 0; by_thread < 2; by_thread++) {
+        int done = 0, ended = 0;
+        for (int i = 0; i < 5000; i++) { /* its steps add up, so that it is looked at in each of its places */
+            mv_engine_start_timer(timer, insert, by_thread ? INT64_MAX : 0);
+            mv_engine_set_looks_left(timer, by_thread ? 0 : -1);
+            int rc = sqlite3_step(insert);
+            if (rc == SQLITE_DONE) done++;
+            else if (rc == SQLITE_INTERRUPT) ended++;
+            else CHECK_EQ(rc, SQLITE_DONE);
+            sqlite3_reset(insert);
+        }
+        mv_engine_start_timer(timer, NULL, INT64_MAX);
+        mv_engine_set_looks_left(timer, -1);
+        sqlite3_stmt *count = prepare(db, "SELECT count(*) FROM t");
+        CHECK_EQ(sqlite3_step(count), SQLITE_ROW);
+        CHECK_EQ(sqlite3_column_int(count, 0), done);
+        CHECK(done > 4000 && ended > 0);
+        sqlite3_finalize(count);
+        RUN_SQL(db, "DELETE FROM t");
+    }
+    sqlite3_finalize(insert);
+    close_db(db);
+    env_end(&e);
+}
+
 static void schema_cookies_at_the_end_of_their_range(void) {
     env e = env_new(0, 0);
     replace_by(&e, "a", "CREATE TABLE t(a, b); INSERT INTO t VALUES('a1', 'b1'); PRAGMA schema_version=-1");
@@ -2605,6 +2639,7 @@ int main(int argc, char **argv) {
     RUN(held_rows_keep_the_read_transaction);
     RUN(sqlite_says_that_a_write_follows);
     RUN(match_goes_on_after_rollback);
+    RUN(a_timer_ends_no_statement_that_is_done);
     RUN(a_waiting_writer_is_served);
     RUN(a_writer_waits_for_two_databases);
     RUN(the_pragma_of_a_write_that_follows_does_no_harm);

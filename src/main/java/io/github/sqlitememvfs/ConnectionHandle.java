@@ -40,14 +40,25 @@ final class ConnectionHandle {
    */
   private static final int FRAMES_NEEDED = 20;
 
+  /**
+   * For a transaction. {@link #commit} and {@link #rollback} are called where {@link #begin} was, and must not fail
+   * before they have left the body: so
+   * they do not look, and what they need is asked for at the begin.
+   */
+  private static final int FRAMES_NEEDED_TO_END = 100;
+
   final StoreHandle store;
   final String database;
   final boolean readOnly;
 
-  /** What statements may take, in microseconds, and what ends those that take longer; zero: none. */
+  /** What statements may take, in microseconds, if there is a timer; {@link Long#MAX_VALUE}: as long as they want. */
   final long statementMicros;
 
+  /** What ends statements that take longer, or whose thread is interrupted; zero: nothing does. */
   final long timer;
+
+  /** Null: the thread's interrupt ends nothing that runs. */
+  final ThreadInterrupts threadInterrupts;
 
   /** Bytes that a value may have, as far as OpenOptions say. */
   final int longest;
@@ -79,7 +90,7 @@ final class ConnectionHandle {
   private long writes;
 
   /** Held while the connection is interrupted, and when it goes. */
-  private final Object interruptMonitor = new Object();
+  final Object interruptMonitor = new Object();
 
   /** The same as address. Under interruptMonitor. */
   private long interruptible;
@@ -115,8 +126,10 @@ final class ConnectionHandle {
     this.store = store;
     this.database = database;
     this.readOnly = options.isReadOnly();
-    this.statementMicros = TimeUnit.MILLISECONDS.toMicros(options.getStatementTimeout());
+    long millis = options.getStatementTimeout();
+    this.statementMicros = millis == OpenOptions.NO_TIMEOUT ? Long.MAX_VALUE : TimeUnit.MILLISECONDS.toMicros(millis);
     this.timer = timer;
+    this.threadInterrupts = options.isInterruptible() ? new ThreadInterrupts(this) : null;
     int limit = options.getLimit(SqliteLimit.LENGTH);
     this.longest = limit == OpenOptions.LIMIT_OF_SQLITE ? Integer.MAX_VALUE : limit;
     this.rowsHeld = Native.rowsHeld(address).order(ByteOrder.nativeOrder());
@@ -183,6 +196,14 @@ final class ConnectionHandle {
     return frames == 0 ? 0 : needStack(frames - 1) + 1;
   }
 
+  /**
+   * Throws a StackOverflowError unless there is enough of the stack to close something: else it stays open, and can
+   * be closed from elsewhere.
+   */
+  static void needStackToClose() {
+    needStack(FRAMES_NEEDED_TO_END);
+  }
+
   /** After an Error, such as an OutOfMemoryError while it waited, with the lock or without. */
   private void unlockTo(int held) {
     while (lock.getHoldCount() > held) {
@@ -231,6 +252,7 @@ final class ConnectionHandle {
    * name, or null.
    */
   String begin() {
+    needStack(FRAMES_NEEDED_TO_END);
     enter();
     try {
       checkBody();
@@ -302,6 +324,19 @@ final class ConnectionHandle {
    * ended. What still cannot be done alone is done with more: the whole transaction, or the whole connection, goes.
    */
   private void rollbackLocked(String savepoint, Throwable cause) {
+    if (threadInterrupts == null) {
+      rollBack(savepoint, cause);
+      return;
+    }
+    threadInterrupts.pause(true);
+    try {
+      rollBack(savepoint, cause);
+    } finally {
+      threadInterrupts.pause(false);
+    }
+  }
+
+  private void rollBack(String savepoint, Throwable cause) {
     if (!inTransaction()) { // SQLite, or the body, has ended it
       return;
     }
@@ -466,7 +501,15 @@ final class ConnectionHandle {
 
   private int runScript(byte[] script, long[] state) {
     startWaits();
-    return Native.execute(address, script, inBody(), timer, statementMicros, out, state);
+    if (threadInterrupts == null) {
+      return Native.execute(address, script, inBody(), timer, statementMicros, out, state);
+    }
+    try {
+      threadInterrupts.begin(ThreadInterrupts.LOOKS);
+      return Native.execute(address, script, inBody(), timer, statementMicros, out, state);
+    } finally {
+      threadInterrupts.end();
+    }
   }
 
   /** Something is run that has not waited yet. */
@@ -497,14 +540,19 @@ final class ConnectionHandle {
     }
   }
 
-  /** What is run next has so much time, if statements have a limit of it. */
-  void startTimer(long micros) {
+  /** That statement, zero for one that is compiled first, is run next and has so much time. If there is a timer. */
+  void startTimer(long statement, long micros) {
+    Native.startTimer(timer, statement, micros);
+  }
+
+  /** What SQLite does next has to be done, such as a commit by the end of a statement that is on a row. */
+  void stopTimer() {
     if (timer != 0) {
-      Native.startTimer(timer, micros);
+      Native.startTimer(timer, 0, Long.MAX_VALUE);
     }
   }
 
-  /** Microseconds that the timer has left; only if statements have a limit. */
+  /** Microseconds that the timer has left; only if there is a timer. */
   long timeLeft() {
     return Native.timeLeft(timer);
   }
@@ -525,8 +573,7 @@ final class ConnectionHandle {
 
   /** Prepares exactly one statement. */
   StatementHandle prepare(String sql, byte[] utf8) {
-    startTimer(statementMicros);
-    long statement = Native.prepare(address, utf8, out);
+    long statement = timer == 0 ? Native.prepare(address, utf8, out) : prepareTimed(utf8);
     int code = out[0];
     if (code == Native.NO_STATEMENT) {
       throw new IllegalArgumentException("there is no statement in: " + sql);
@@ -550,6 +597,19 @@ final class ConnectionHandle {
     }
     statements = handle;
     return handle;
+  }
+
+  private long prepareTimed(byte[] utf8) {
+    startTimer(0, statementMicros);
+    if (threadInterrupts == null) {
+      return Native.prepare(address, utf8, out);
+    }
+    try {
+      threadInterrupts.begin(ThreadInterrupts.LOOKS);
+      return Native.prepare(address, utf8, out);
+    } finally {
+      threadInterrupts.end();
+    }
   }
 
   /** Finalizes a statement, if that was not done before. Returns the code of {@link StatementHandle#close}. */
@@ -593,6 +653,8 @@ final class ConnectionHandle {
       message = "the statement took longer than its timeout of " + TimeUnit.MICROSECONDS.toMillis(statementMicros) + " ms";
     } else if (code == SqliteCodes.INTERRUPT && waitEnded == WriterTurn.CANCELLED) {
       message += (interrupts == interruptsBefore ? ": the thread was," : "") + " while it waited for the connection that is writing the database";
+    } else if (code == SqliteCodes.INTERRUPT && threadInterrupts != null && threadInterrupts.reached()) {
+      message += ": the thread was";
     }
     int offset = out[1];
     String statement = sql;
@@ -626,13 +688,21 @@ final class ConnectionHandle {
   /** Interrupts what is running, without waiting for it. False if closed. */
   boolean interrupt() {
     synchronized (interruptMonitor) {
-      if (interruptible == 0) {
+      if (!countInterrupt()) {
         return false;
       }
-      interrupts++;
       Native.interrupt(interruptible);
     }
     LockSupport.unpark(waiting);
+    return true;
+  }
+
+  /** Under the monitor, for who interrupts what is running in another way. False if closed. */
+  boolean countInterrupt() {
+    if (interruptible == 0) {
+      return false;
+    }
+    interrupts++;
     return true;
   }
 
@@ -646,6 +716,7 @@ final class ConnectionHandle {
 
   /** Closes a statement as soon as other threads let it. */
   void close(StatementHandle statement) {
+    needStackToClose();
     lock.lock();
     try {
       while (statement.address != 0 && owner != null && owner != Thread.currentThread()) {
@@ -663,6 +734,7 @@ final class ConnectionHandle {
 
   /** Waits for other threads' calls and transaction bodies, and closes. */
   void close() {
+    needStackToClose();
     lock.lock();
     try {
       while (address != 0 && owner != null && owner != Thread.currentThread()) {

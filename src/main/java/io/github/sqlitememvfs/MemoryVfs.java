@@ -822,8 +822,13 @@ public final class MemoryVfs implements AutoCloseable {
    */
   @Override
   public void close() {
-    cleanup.cancel();
-    handle.close();
+    try {
+      handle.close();
+    } finally {
+      if (handle.isClosed()) { // else it can still be forgotten
+        cleanup.cancel();
+      }
+    }
   }
 
   @Override

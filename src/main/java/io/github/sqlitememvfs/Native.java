@@ -121,6 +121,9 @@ final class Native {
   /** Each name followed by a NUL. Null: no memory. */
   static native byte[] names(long store);
 
+  /** The first of them, as many at most, without sorting all. out[0]: how many there are. Null: no memory. */
+  static native byte[] firstNames(long store, int most, int[] out);
+
   static native int fork(long store, long version, byte[] newName);
 
   /** out: bytes, reserved, limit, blocks, versions, pins, forks, databases. */
@@ -231,17 +234,28 @@ final class Native {
   /** Sets a limit ({@link SqliteLimit#id}); a negative value changes nothing. */
   static native void limit(long connection, int id, int value);
 
-  /** A timer that lives as long as the connection; zero: no memory. */
+  /** A timer ({@code mv_timer}) that lives as long as the connection; zero: no memory. */
   static native long newTimer(long connection);
 
-  /** What runs from now on fails with INTERRUPT once so many microseconds have passed. */
-  static native void startTimer(long timer, long micros);
+  /**
+   * What the connection runs from now on, that statement, fails with INTERRUPT after so many microseconds. statement:
+   * zero for what is compiled first.
+   */
+  static native void startTimer(long timer, long statement, long micros);
 
-  /** Whether it has ended something since it was started. */
+  /** Whether that has happened since it was started. */
   static native boolean timerExpired(long timer);
 
-  /** Microseconds that are left since it was started, by the same thread; negative: it has expired. */
+  /** Microseconds that are left. */
   static native long timeLeft(long timer);
+
+  /** What runs ends after so many looks of the timer, since its thread came interrupted; negative: it did not. */
+  static native void setLooksLeft(long timer, int looks);
+
+  static native int looksLeft(long timer);
+
+  /** Ends what runs, as {@link #interrupt}, and also what is just about to run. */
+  static native void interruptThread(long timer);
 
   static native long changes(long connection);
 

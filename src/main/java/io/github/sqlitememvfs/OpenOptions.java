@@ -29,7 +29,7 @@ public final class OpenOptions {
   public static final int LIMIT_OF_SQLITE = -1;
 
   private static final OpenOptions DEFAULTS =
-      new OpenOptions(false, false, BUSY_TIMEOUT_OF_VFS, true, true, NO_TIMEOUT, noLimits());
+      new OpenOptions(false, false, BUSY_TIMEOUT_OF_VFS, true, true, NO_TIMEOUT, false, noLimits());
 
   private final boolean readOnly;
   private final boolean mustExist;
@@ -37,16 +37,18 @@ public final class OpenOptions {
   private final boolean hardened;
   private final boolean doubleQuotedStrings;
   private final long statementTimeout;
+  private final boolean interruptible;
   private final int[] limits; // by ordinal
 
   private OpenOptions(boolean readOnly, boolean mustExist, long busyTimeout, boolean hardened,
-      boolean doubleQuotedStrings, long statementTimeout, int[] limits) {
+      boolean doubleQuotedStrings, long statementTimeout, boolean interruptible, int[] limits) {
     this.readOnly = readOnly;
     this.mustExist = mustExist;
     this.busyTimeout = busyTimeout;
     this.hardened = hardened;
     this.doubleQuotedStrings = doubleQuotedStrings;
     this.statementTimeout = statementTimeout;
+    this.interruptible = interruptible;
     this.limits = limits;
   }
 
@@ -58,7 +60,7 @@ public final class OpenOptions {
 
   /**
    * The defaults: reading and writing, a database that is not there is made, busy timeout of the {@link MemoryVfs},
-   * hardened, strings in double quotes, no statement timeout, SQLite's limits.
+   * hardened, strings in double quotes, no statement timeout, not interruptible, SQLite's limits.
    *
    * @return the defaults
    */
@@ -73,7 +75,7 @@ public final class OpenOptions {
    * @return a copy with that setting
    */
   public OpenOptions readOnly(boolean value) {
-    return new OpenOptions(value, mustExist, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, limits);
+    return new OpenOptions(value, mustExist, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, interruptible, limits);
   }
 
   /**
@@ -83,7 +85,7 @@ public final class OpenOptions {
    * @return a copy with that setting
    */
   public OpenOptions mustExist(boolean value) {
-    return new OpenOptions(readOnly, value, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, limits);
+    return new OpenOptions(readOnly, value, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, interruptible, limits);
   }
 
   /**
@@ -96,7 +98,7 @@ public final class OpenOptions {
    */
   public OpenOptions busyTimeout(long millis) {
     return new OpenOptions(readOnly, mustExist, checkTimeout(millis), hardened, doubleQuotedStrings, statementTimeout,
-        limits);
+        interruptible, limits);
   }
 
   /**
@@ -121,7 +123,7 @@ public final class OpenOptions {
    * @return a copy with that setting
    */
   public OpenOptions hardened(boolean value) {
-    return new OpenOptions(readOnly, mustExist, busyTimeout, value, doubleQuotedStrings, statementTimeout, limits);
+    return new OpenOptions(readOnly, mustExist, busyTimeout, value, doubleQuotedStrings, statementTimeout, interruptible, limits);
   }
 
   /**
@@ -135,7 +137,7 @@ public final class OpenOptions {
    * @return a copy with that setting
    */
   public OpenOptions doubleQuotedStrings(boolean value) {
-    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, value, statementTimeout, limits);
+    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, value, statementTimeout, interruptible, limits);
   }
 
   /**
@@ -157,7 +159,39 @@ public final class OpenOptions {
       throw new IllegalArgumentException(
           "statement timeout is negative: " + millis + " ms; " + NO_TIMEOUT + " stands for none");
     }
-    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, doubleQuotedStrings, millis, limits);
+    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, doubleQuotedStrings, millis, interruptible, limits);
+  }
+
+  /**
+   * Whether {@link Thread#interrupt} ends a statement that runs; false by default. With true, {@code
+   * Future.cancel(true)} and {@code
+   * ExecutorService.shutdownNow()} end what their threads execute on the connection: the call fails with {@code
+   * SQLITE_INTERRUPT} (9), as by {@link
+   * SqliteConnection#interrupt}, and the thread stays interrupted. Waiting for another writer, or for another
+   * thread's call, ends so in any case.
+   *
+   * <ul>
+   *   <li>It ends queries, writes, batches, scripts and the compiling of SQL; what has been done already is rolled
+   *       back as {@link
+   *       SqliteConnection#interrupt} says. It is noticed after a thousand of SQLite's instructions at most; what
+   *   takes long within one, such as the sorting of
+   *       many rows, is noticed after it.
+   *   <li>A query on a row counts as running: if the thread was interrupted since the query began, its next {@link
+   *       SqliteStatement#step} fails.
+   *   <li>A thread that comes interrupted does what is short (about a millisecond, 100,000 of SQLite's instructions),
+   *       and fails where it would take
+   *       longer. So it can still clean up. The roll-back at the end of a {@link SqliteConnection#transaction} is
+   *   never interrupted.
+   *   <li>Code between the statements, such as the body of a transaction, has to look at its thread's status itself.
+   * </ul>
+   *
+   * <p>Each call of such a connection takes some hundred nanoseconds more.
+   *
+   * @param value true to let {@link Thread#interrupt} end statements
+   * @return a copy with that setting
+   */
+  public OpenOptions interruptible(boolean value) {
+    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, value, limits);
   }
 
   /**
@@ -179,7 +213,7 @@ public final class OpenOptions {
     }
     int[] changed = limits.clone();
     changed[index] = value;
-    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, changed);
+    return new OpenOptions(readOnly, mustExist, busyTimeout, hardened, doubleQuotedStrings, statementTimeout, interruptible, changed);
   }
 
   /**
@@ -237,6 +271,15 @@ public final class OpenOptions {
   }
 
   /**
+   * Whether {@link Thread#interrupt} ends a statement that runs.
+   *
+   * @return true if so
+   */
+  public boolean isInterruptible() {
+    return interruptible;
+  }
+
+  /**
    * A limit of the connection.
    *
    * @param limit which
@@ -251,7 +294,8 @@ public final class OpenOptions {
     StringBuilder text = new StringBuilder("OpenOptions[readOnly=" + readOnly + ", mustExist=" + mustExist
         + ", busyTimeout=" + (busyTimeout == BUSY_TIMEOUT_OF_VFS ? "of the VFS" : busyTimeout + " ms") + ", hardened="
         + hardened + ", doubleQuotedStrings=" + doubleQuotedStrings
-        + ", statementTimeout=" + (statementTimeout == NO_TIMEOUT ? "none" : statementTimeout + " ms"));
+        + ", statementTimeout=" + (statementTimeout == NO_TIMEOUT ? "none" : statementTimeout + " ms")
+        + ", interruptible=" + interruptible);
     for (SqliteLimit limit : SqliteLimit.values()) {
       if (getLimit(limit) != LIMIT_OF_SQLITE) {
         text.append(", ").append(limit).append('=').append(getLimit(limit));

@@ -16,7 +16,8 @@ package io.github.sqlitememvfs;
  * <p><b>Waiting</b> is done parked, in Java: a virtual thread lets go of its carrier while it waits for another writer, or for another thread's call
  * on the same connection. {@link Thread#interrupt} ends it: the call fails with {@code SQLITE_INTERRUPT} (9), the thread stays interrupted, and an open
  * transaction is rolled back if the call was a write in it, as by {@link #interrupt}. A thread that comes interrupted does what need not wait, and fails
- * where it would have to.
+ * where it would have to. What runs is ended so only if the connection was opened as {@linkplain
+ * OpenOptions#interruptible interruptible}.
  *
  * <p><b>Closing.</b> By {@link #close}, or with the {@link MemoryVfs}; it rolls back what was not committed, and
  * closes the statements. A connection keeps its {@code MemoryVfs} alive. One that is forgotten, together with its
@@ -361,8 +362,13 @@ public final class SqliteConnection implements AutoCloseable {
    */
   @Override
   public void close() {
-    cleanup.cancel();
-    handle.close();
+    try {
+      handle.close();
+    } finally {
+      if (isClosed()) { // else it can still be forgotten
+        cleanup.cancel();
+      }
+    }
   }
 
   @Override

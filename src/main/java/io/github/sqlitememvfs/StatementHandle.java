@@ -77,11 +77,20 @@ final class StatementHandle {
 
   private long writes;
 
-  /** Microseconds that it still has, if there is a limit of them. */
+  /** Microseconds that it still has, if there is a timer. */
   private long left;
 
   /** Whether it was ended on a row, which the next step has to say. */
   private boolean interrupted;
+
+  /**
+   * Whether the thread that runs it has been interrupted since before it was started. Only where {@link
+   * ThreadInterrupts} end it.
+   */
+  private boolean cameInterrupted;
+
+  /** What such a thread may still do. */
+  private int looksLeft;
 
   StatementHandle(ConnectionHandle connection, String sql, long address, int parameters, int columns, boolean readOnly) {
     this.connection = connection;
@@ -97,12 +106,23 @@ final class StatementHandle {
 
   /** To the next of the rows that are there already; without the lock. False: ask with it. */
   boolean nextHere() {
-    return onRow && !closed && connection.interrupts() == interrupts && rows.next();
+    return onRow && !closed && connection.interrupts() == interrupts && (connection.threadInterrupts == null || !isThreadInterrupted())
+        && rows.next();
+  }
+
+  /** Whether its thread was interrupted since it was started: that has the effect of an interrupt of the connection. */
+  private boolean isThreadInterrupted() {
+    boolean now = Thread.currentThread().isInterrupted();
+    cameInterrupted &= now;
+    return now && !cameInterrupted;
   }
 
   /** Runs it to its next row. False: there is none. */
   boolean step() {
     checkNoBatch();
+    if (connection.threadInterrupts != null && onRow && isThreadInterrupted() && connection.interrupts() == interrupts) {
+      connection.interrupt();
+    }
     if (interrupted) {
       reset();
       throw interruptedException();
@@ -136,6 +156,7 @@ final class StatementHandle {
       ahead = readAhead;
       most = 1;
       interrupts = connection.interrupts();
+      startInterruptible();
     } else {
       most = ahead && writes == connection.writes() ? Math.min(2 * most, MOST_ROWS) : 1;
     }
@@ -209,13 +230,34 @@ final class StatementHandle {
   }
 
   private long runNow(int how, byte[] values, byte[] memory) {
-    if (connection.statementMicros == 0) {
+    if (connection.timer == 0) {
       return Native.fetch(address, how, values, parameters.size(), most, memory);
     }
-    connection.startTimer(left);
+    ThreadInterrupts interrupts = connection.threadInterrupts;
+    if (interrupts == null) {
+      return runTimed(how, values, memory);
+    }
+    try {
+      interrupts.begin(looksLeft);
+      return runTimed(how, values, memory);
+    } finally {
+      interrupts.end();
+      looksLeft = interrupts.looksLeft();
+    }
+  }
+
+  private long runTimed(int how, byte[] values, byte[] memory) {
+    connection.startTimer(address, left);
     long result = Native.fetch(address, how, values, parameters.size(), most, memory);
     left = connection.timeLeft();
     return result;
+  }
+
+  private void startInterruptible() {
+    if (connection.threadInterrupts != null) {
+      cameInterrupted = Thread.currentThread().isInterrupted();
+      looksLeft = ThreadInterrupts.LOOKS;
+    }
   }
 
   /** No memory, or stack, to run it or to wait. It cannot stay as it is: one that waits has begun a transaction. */
@@ -269,6 +311,7 @@ final class StatementHandle {
     connection.countWrite();
     most = 1;
     int how = Native.FETCH_START | (connection.inBody() ? Native.FETCH_IN_BODY : 0);
+    startInterruptible();
     long result = run(how, parameters.toRun(false), null);
     int code = (short) result;
     end();
@@ -303,7 +346,11 @@ final class StatementHandle {
     failure = null;
     interrupted = false;
     end();
-    return running ? Native.reset(address) : SqliteCodes.OK;
+    if (running) {
+      connection.stopTimer();
+      return Native.reset(address);
+    }
+    return SqliteCodes.OK;
   }
 
   /** Ends it if it is on a row: it can no longer be read, and its next step fails, as one that was interrupted. */
@@ -319,13 +366,17 @@ final class StatementHandle {
     boolean running = isRunning();
     closed = true; // before it has left its row: whoever reads it without the lock says what is so
     leaveRow();
+    if (running) {
+      connection.stopTimer();
+    }
     int code = Native.finalizeStatement(address);
     address = 0;
     return running ? code : SqliteCodes.OK;
   }
 
   private SqliteException interruptedException() {
-    return SqliteException.of(SqliteCodes.INTERRUPT, "interrupted", sql, -1);
+    boolean byThread = connection.threadInterrupts != null && Thread.currentThread().isInterrupted();
+    return SqliteException.of(SqliteCodes.INTERRUPT, byThread ? "interrupted: the thread was" : "interrupted", sql, -1);
   }
 
   /** Why there is no row to read. */
@@ -473,8 +524,7 @@ final class StatementHandle {
     try {
       connection.startWaits();
       do {
-        code = Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros,
-            results);
+        code = runBatchNow(chunks, sizes, results);
       } while (code == Native.WAIT && (code = connection.awaitWriter(address)) == SqliteCodes.OK);
     } catch (RuntimeException | Error e) {
       abandon();
@@ -484,6 +534,19 @@ final class StatementHandle {
       fail(code, 0);
     }
     return results[1];
+  }
+
+  private int runBatchNow(byte[][] chunks, int[] sizes, long[] results) {
+    ThreadInterrupts interrupts = connection.threadInterrupts;
+    if (interrupts == null) {
+      return Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros, results);
+    }
+    try {
+      interrupts.begin(ThreadInterrupts.LOOKS);
+      return Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros, results);
+    } finally {
+      interrupts.end();
+    }
   }
 
   private void checkNoBatch() {

@@ -175,7 +175,7 @@ final class StoreHandle {
         Native.limit(connection, limit.id, free ? 1 : value);
       }
     }
-    if (options.getStatementTimeout() == OpenOptions.NO_TIMEOUT) {
+    if (options.getStatementTimeout() == OpenOptions.NO_TIMEOUT && !options.isInterruptible()) {
       return 0;
     }
     long timer = Native.newTimer(connection);
@@ -228,6 +228,7 @@ final class StoreHandle {
 
   /** Closes connections and pins. Returns when the calls that connections were running have ended. */
   void close() {
+    ConnectionHandle.needStackToClose();
     synchronized (this) {
       if (closed) {
         return;
@@ -305,7 +306,7 @@ final class StoreHandle {
         return SqliteException.of(SqliteCodes.FULL, "database " + Text.quote(database) + ": " + limitReached());
       case Native.MV_NOTFOUND:
         return SqliteException.of(SqliteCodes.CANTOPEN, "there is no database " + Text.quote(database) + " in " + name + ", "
-            + listed(databases(store)));
+            + listed(store));
       case Native.MV_EXISTS:
         return new IllegalArgumentException("there is a database " + Text.quote(database) + " in " + name + " already");
       case Native.MV_CLOSED:
@@ -325,7 +326,10 @@ final class StoreHandle {
 
   /** Names of all databases. The store must be acquired. */
   List<String> databases(long store) {
-    byte[] all = Native.names(store);
+    return split(Native.names(store));
+  }
+
+  private static List<String> split(byte[] all) {
     if (all == null) {
       throw SqliteException.of(SqliteCodes.NOMEM, "no memory for the names of databases");
     }
@@ -340,16 +344,19 @@ final class StoreHandle {
     return names;
   }
 
-  private static String listed(List<String> names) {
+  /** What there is, for a message. The store must be acquired. */
+  private static String listed(long store) {
+    int[] count = new int[1];
+    List<String> names = split(Native.firstNames(store, MAX_LISTED, count));
     if (names.isEmpty()) {
       return "which has none";
     }
     StringBuilder list = new StringBuilder("which has ");
-    for (int i = 0; i < names.size() && i < MAX_LISTED; i++) {
+    for (int i = 0; i < names.size(); i++) {
       list.append(i == 0 ? "" : ", ").append(Text.quote(names.get(i)));
     }
-    if (names.size() > MAX_LISTED) {
-      list.append(" and ").append(names.size() - MAX_LISTED).append(" more");
+    if (count[0] > names.size()) {
+      list.append(" and ").append(count[0] - names.size()).append(" more");
     }
     return list.toString();
   }

@@ -35,6 +35,23 @@ class MessagesTest {
     vfs.close();
   }
 
+  @Test
+  void whatIsNotThereIsAskedForByNamesThatAre() {
+    assertTrue(message("none").endsWith(", which has none (SQLITE_CANTOPEN, 14)"), message("none"));
+    for (int i = 0; i < 25; i++) {
+      vfs.open("d" + (char) ('z' - i)).close();
+    }
+    StringBuilder first = new StringBuilder();
+    for (int i = 1; i <= 20; i++) { // the first in their order
+      first.append(i == 1 ? "" : ", ").append("\"d").append((char) ('a' + i)).append('"');
+    }
+    assertTrue(message("da").endsWith(", which has " + first + " and 5 more (SQLITE_CANTOPEN, 14)"), message("da"));
+  }
+
+  private String message(String database) {
+    return assertThrows(SqliteException.class, () -> vfs.size(database)).getMessage();
+  }
+
   // ---- bytes that are no database ------------------------------------------------------------------
 
   private byte[] database() {

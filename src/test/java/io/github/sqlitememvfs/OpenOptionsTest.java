@@ -35,9 +35,11 @@ class OpenOptionsTest {
   @Test
   void everyNewSetterReturnsAChangedCopyToo() {
     OpenOptions options = OpenOptions.defaults();
-    OpenOptions all = options.readOnly(true).hardened(false).doubleQuotedStrings(false).statementTimeout(9).limit(SqliteLimit.COLUMN, 5)
+    OpenOptions all = options.readOnly(true).hardened(false).doubleQuotedStrings(false).statementTimeout(9).interruptible(true).limit(SqliteLimit.COLUMN, 5)
         .limit(SqliteLimit.LENGTH, 100).mustExist(true).busyTimeout(3);
     assertFalse(all.isHardened());
+    assertTrue(all.isInterruptible());
+    assertFalse(options.isInterruptible());
     assertFalse(all.isDoubleQuotedStrings());
     assertEquals(9, all.getStatementTimeout());
     assertEquals(5, all.getLimit(SqliteLimit.COLUMN));
@@ -48,7 +50,7 @@ class OpenOptionsTest {
     assertEquals(OpenOptions.LIMIT_OF_SQLITE, options.getLimit(SqliteLimit.COLUMN));
     assertTrue(options.isHardened());
     assertTrue(options.isDoubleQuotedStrings());
-    assertEquals("OpenOptions[readOnly=true, mustExist=true, busyTimeout=3 ms, hardened=false, doubleQuotedStrings=false, statementTimeout=9 ms, LENGTH=100, COLUMN=5]",
+    assertEquals("OpenOptions[readOnly=true, mustExist=true, busyTimeout=3 ms, hardened=false, doubleQuotedStrings=false, statementTimeout=9 ms, interruptible=true, LENGTH=100, COLUMN=5]",
         all.toString());
   }
 

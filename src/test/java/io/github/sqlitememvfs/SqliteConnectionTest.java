@@ -219,6 +219,105 @@ class SqliteConnectionTest {
     }
   }
 
+  private static void transactionsUntilTheStackEnds(SqliteConnection c, long[] begun) {
+    begun[0]++;
+    try {
+      c.transaction(t -> t.execute("INSERT INTO t VALUES (1)"));
+      begun[1]++;
+    } catch (SqliteException e) { // the stack is too small for SQL, and will be for Java
+      assertTrue(e.getMessage().contains("stack"), e.getMessage());
+    }
+    transactionsUntilTheStackEnds(c, begun);
+  }
+
+  private static void recurse(int n) {
+    recurse(n + 1);
+  }
+
+  /** It is committed or rolled back, and then the connection is the others'. */
+  @Test
+  void aStackOverflowEndsATransaction() throws Exception {
+    for (int i = 0; i < 30; i++) {
+      boolean inBody = i % 3 == 0;
+      SqliteConnection c = MemoryVfs.create().open("d");
+      c.execute("CREATE TABLE t(x)");
+      long[] begun = new long[2];
+      AtomicReference<Throwable> thrown = new AtomicReference<>();
+      Thread deep = new Thread(null, () -> {
+        try {
+          if (inBody) {
+            c.transaction(t -> {
+              t.execute("INSERT INTO t VALUES (1)");
+              t.transaction(t2 -> recurse(0));
+            });
+          } else {
+            transactionsUntilTheStackEnds(c, begun);
+          }
+        } catch (Throwable e) {
+          thrown.set(e);
+        }
+      }, "deep", 300_000 + 1000 * i);
+      deep.start();
+      deep.join();
+      assertTrue(thrown.get() instanceof StackOverflowError || thrown.get() instanceof SqliteException, () -> String.valueOf(thrown.get()));
+      AtomicReference<Long> rows = new AtomicReference<>();
+      Thread other = new Thread(() -> {
+        if (!c.isClosed()) {
+          c.execute("INSERT INTO t VALUES (2)");
+          rows.set(Sql.number(c, "SELECT count(*) FROM t WHERE x = 1"));
+        }
+        c.close();
+      });
+      other.setDaemon(true);
+      other.start();
+      other.join(20_000);
+      assertFalse(other.isAlive(), "it waits for the lock");
+      assertTrue(rows.get() == null || (rows.get() >= begun[1] && rows.get() <= begun[0]), () -> rows + " " + begun[0] + " " + begun[1]);
+    }
+  }
+
+  private static void closeUntilTheStackEnds(MemoryVfs[] all, int[] closed) {
+    SqliteConnection c = all[closed[0]].open("d");
+    try (SqliteStatement s = c.prepare("SELECT 1")) {
+      s.step();
+    } catch (SqliteException e) { // the stack is too small for SQL, and will be for Java
+      assertTrue(e.getMessage().contains("stack"), e.getMessage());
+    }
+    c.close();
+    all[closed[0]].close();
+    closed[0]++;
+    closeUntilTheStackEnds(all, closed);
+  }
+
+  /** What cannot be closed there stays open as a whole, and is closed elsewhere. */
+  @Test
+  void whatCannotBeClosedForWantOfStackIsClosedElsewhere() throws Exception {
+    for (int i = 0; i < 4; i++) {
+      MemoryVfs[] all = new MemoryVfs[5_000];
+      for (int k = 0; k < all.length; k++) {
+        all[k] = MemoryVfs.create();
+      }
+      int[] closed = new int[1];
+      Thread deep = new Thread(null, () -> assertThrows(StackOverflowError.class, () -> closeUntilTheStackEnds(all, closed)), "deep", 300_000 + 1000 * i);
+      deep.start();
+      deep.join();
+      assertTrue(closed[0] > 10 && closed[0] < all.length, () -> "closed: " + closed[0]);
+      Thread other = new Thread(() -> {
+        for (MemoryVfs vfs : all) {
+          vfs.close();
+        }
+      });
+      other.setDaemon(true);
+      other.start();
+      other.join(60_000);
+      assertFalse(other.isAlive(), "it waits for a lock");
+      String name = all[closed[0]].name();
+      try (MemoryVfs again = MemoryVfs.builder().name(name).build()) { // nothing holds it
+        assertEquals(List.of(), again.databases());
+      }
+    }
+  }
+
   @SuppressWarnings("unchecked")
   private static <E extends Throwable> void throwAny(Throwable e) throws E {
     throw (E) e;

@@ -91,6 +91,12 @@ class VirtualThreadsTest {
     run(1, "interrupts");
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2})
+  void anInterruptEndsWhatRuns(int carriers) throws Exception {
+    run(carriers, "running");
+  }
+
   @Test
   void oneConnectionForAll() throws Exception {
     run(1, "connection");
@@ -115,6 +121,7 @@ class VirtualThreadsTest {
         case "bodies" -> programs.bodies();
         case "ways" -> programs.ways();
         case "interrupts" -> programs.interrupts();
+        case "running" -> programs.running();
         case "connection" -> programs.connection();
         default -> throw new IllegalArgumentException(args[0]);
       }
@@ -153,6 +160,27 @@ class VirtualThreadsTest {
       if (expected != is) {
         throw new AssertionError("expected " + expected + " but was " + is);
       }
+    }
+
+    /**
+     * A query without end, which keeps its carrier: a platform thread interrupts it. Then the carrier is the others'
+     * again.
+     */
+    private void running() throws Exception {
+      for (int i = 0; i < 100; i++) {
+        Thread thread = start(() -> {
+          try (SqliteConnection c = vfs.open("d", OpenOptions.defaults().interruptible(true))) {
+            c.execute("INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0");
+          } catch (SqliteException e) {
+            assertSame(9, e.code());
+          }
+          assertSame(1, Thread.currentThread().isInterrupted() ? 1 : 0);
+        });
+        Thread.sleep(i % 5);
+        thread.interrupt();
+        thread.join();
+      }
+      assertSame(0, count());
     }
 
     /** 500 writers, each with a connection of its own. */

@@ -1,8 +1,10 @@
 package io.github.sqlitememvfs;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -10,6 +12,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -371,6 +374,65 @@ class WriterWaitTest {
       waiters.get(i).end();
     }
     assertEquals("1,2,4,5,7,8,10,11", Sql.text(writer, "SELECT group_concat(x, ',') FROM u"));
+  }
+
+  private void assertServed() throws Exception {
+    Waiter next = new Waiter((vfs, c) -> c.execute("INSERT INTO u VALUES ('next')"));
+    writer.execute("COMMIT");
+    assertEquals(null, next.end(), "whoever comes after it");
+    writer.execute("BEGIN IMMEDIATE");
+  }
+
+  /** An Error between taking a waiter and its end, wherever it comes: the waiter is gone, and the queue goes on. */
+  @ParameterizedTest
+  @MethodSource("errors")
+  void anErrorWhileItWaits(Error error) throws Exception {
+    writer.execute("COMMIT; BEGIN IMMEDIATE");
+    byte[] uri = ("file:d?vfs=" + vfs.name()).getBytes(UTF_8);
+    long[] opened = new long[1];
+    assertEquals(0, Native.open(uri, vfs.name().getBytes(UTF_8), 2 | 0x40, opened)); // READWRITE, URI
+    long db = opened[0];
+    try {
+      Native.busyTimeout(db, 1_000_000);
+      int[] out = new int[4];
+      long statement = Native.prepare(db, "INSERT INTO u VALUES ('error')".getBytes(UTF_8), out);
+      assertEquals(0, out[0]);
+      for (int at = 0; at < 3; at++) {
+        int when = at;
+        assertEquals(Native.WAIT, (short) Native.fetch(statement, Native.FETCH_START, null, 0, 1, null));
+        int[] looked = new int[1];
+        Error thrown = assertThrows(Error.class, () -> WriterTurn.await(() -> {
+          if (when == 0) {
+            throw error; // before it is taken: SQLite's connection has it still
+          }
+          return Native.takeWaiter(db);
+        }, this, () -> {
+          if (++looked[0] == when) {
+            throw error;
+          }
+          LockSupport.unpark(Thread.currentThread()); // it does not sleep, and looks again
+          return false;
+        }));
+        assertSame(error, thrown);
+        Native.reset(statement);
+        assertServed();
+      }
+      assertEquals(Native.WAIT, (short) Native.fetch(statement, Native.FETCH_START, null, 0, 1, null));
+      assertEquals(WriterTurn.COME, WriterTurn.await(() -> 0, this, () -> false), "there is no waiter: it tries again");
+      Native.finalizeStatement(statement);
+      assertServed();
+    } finally {
+      Native.closeConnection(db);
+    }
+    writer.execute("COMMIT");
+    assertEquals(4, Sql.number(writer, "SELECT count(*) FROM u"), "those who came next");
+    vfs.close();
+  }
+
+  static List<Error> errors() {
+    return List.of(new OutOfMemoryError("pretended"), new StackOverflowError("pretended"), new Error("as ThreadDeath") {
+      private static final long serialVersionUID = 1L;
+    });
   }
 
   /** Threads that wait, give up, are interrupted and come again: nothing is lost, done twice, or left waiting. */
