@@ -83,6 +83,7 @@ static int mv_engine_json_depth(void);
 #define SQLITE_EXTRA_INIT_MUTEXED mv_engine_watch_memory /* called while SQLite is initialized: engine.inc */
 
 #include "dirty_pages.h"
+#include "memory_journal.h"
 #include "sorter.h"
 #include "wide_tables.h"
 
@@ -102,4 +103,5 @@ static int mv_engine_json_depth(void);
 #include "rows.inc"
 #include "sorter.inc"
 #include "dirty_pages.inc"
+#include "memory_journal.inc"
 #include "wide_tables.inc"
