@@ -68,6 +68,8 @@ static int mv_engine_json_depth(void);
 #endif
 
 /* What we add, and what sees SQLite's inside. */
+#include "sqlite_inside.h"
+
 #include "engine.inc"
 #include "pages.inc"
 #include "rows.inc"
