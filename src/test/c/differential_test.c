@@ -80,6 +80,7 @@ typedef struct result {
 
 static void put(result *r, const void *bytes, size_t n) {
     const uint8_t *p = bytes;
+    if (n == 0) return; /* bytes may be NULL */
     for (size_t i = 0; i < n; i++) r->hash = (r->hash ^ p[i]) * 0x100000001b3u;
     r->bytes += n;
     size_t part = sizeof r->text - 1 - r->shown;
