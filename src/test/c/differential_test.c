@@ -1,23 +1,27 @@
 /*
  * Random programs of SQL, run by our engine on our VFS, and by the same SQLite without anything of ours on files.
  *
- *     differential_test PLAIN                  some seeds, which begin at one that is printed. PLAIN: the library made of src/test/plain
+ *     differential_test PLAIN                  some seeds, which begin at one that is printed. PLAIN: the library made
+ *                                              of src/test/plain
  *     differential_test PLAIN FIRST COUNT      COUNT seeds from FIRST on; several processes may share the work
  *
- * A seed is a program: statements run to their end, and queries left on a row, on up to three connections with two databases; transactions, savepoints, schemas
- * that change, and so on. After each step both sides must have the same rows or the same error (extended code, message, place in the SQL), the same changes(),
- * total_changes(), last_insert_rowid() and transaction state, have called the same hooks, and seen the same changes of data_version. In between, what is in the
- * databases is compared, and integrity_check run.
+ * A seed is a program: statements run to their end, and queries left on a row, on up to three connections with two
+ * databases; transactions, savepoints, schemas that change, and so on. After each step both sides must have the same
+ * rows or the same error (extended code, message, place in the SQL), the same changes(), total_changes(),
+ * last_insert_rowid() and transaction state, have called the same hooks, and seen the same changes of data_version. In
+ * between, what is in the databases is compared, and integrity_check run.
  *
  * The other side has files, of two kinds:
  *
- *   in rollback mode    several connections, but one after the other: a file's readers and writers exclude each other. The files must have the same bytes
+ *   in rollback mode    several connections, but one after the other: a file's readers and writers exclude each other.
+ *                       The files must have the same bytes
  *   in WAL mode         as our VFS, where readers and a writer go on beside each other. The content must be the same
  *
- * Our side runs in one of three ways: by SQLite's own interface alone; by the engine's, as Java calls it (rows.h, engine.h), row by row; and with rows read ahead.
+ * Our side runs in one of three ways: by SQLite's own interface alone; by the engine's, as Java calls it (rows.h,
+ * engine.h), row by row; and with rows read ahead.
  *
- * A program that differs is made shorter as long as it still does, and printed. Each step has random numbers of its own, so that
- * steps can be left out.
+ * A program that differs is made shorter as long as it still does, and printed. Each step has random numbers of its
+ * own, so that steps can be left out.
  */
 #include "check.h"
 #include "engine.h"
@@ -33,11 +37,12 @@
 /* ---- the two sides ---------------------------------------------------------------------------------- */
 
 #define FUNCTIONS(F) \
-    F(open_v2) F(close) F(extended_result_codes) F(exec) F(prepare_v2) F(step) F(reset) F(finalize) F(errmsg) F(extended_errcode) F(error_offset) \
-    F(column_count) F(column_type) F(column_int64) F(column_double) F(column_text) F(column_blob) F(column_bytes) F(stmt_readonly) \
-    F(bind_int) F(bind_text) F(bind_parameter_count) F(changes64) F(total_changes64) F(last_insert_rowid) F(get_autocommit) F(txn_state) \
-    F(update_hook) F(commit_hook) F(blob_open) F(blob_read) F(blob_write) F(blob_bytes) F(blob_reopen) F(blob_close) \
-    F(backup_init) F(backup_step) F(backup_finish) F(serialize) F(free) F(mprintf) F(initialize)
+    F(open_v2) F(close) F(extended_result_codes) F(exec) F(prepare_v2) F(step) F(reset) F(finalize) F(errmsg) \
+    F(extended_errcode) F(error_offset) F(column_count) F(column_type) F(column_int64) F(column_double) \
+    F(column_text) F(column_blob) F(column_bytes) F(changes64) F(total_changes64) F(last_insert_rowid) \
+    F(get_autocommit) F(txn_state) F(update_hook) F(commit_hook) F(blob_open) F(blob_read) F(blob_write) \
+    F(blob_bytes) F(blob_reopen) F(blob_close) F(backup_init) F(backup_step) F(backup_finish) F(serialize) \
+    F(free) F(initialize)
 
 typedef struct api {
 #define MEMBER(name) __typeof__(sqlite3_##name) *name;
@@ -179,15 +184,16 @@ static void compare(life *l, const char *what, const result *r) {
     if (l->failed || (r[OURS].hash == r[PLAIN].hash && r[OURS].bytes == r[PLAIN].bytes)) return;
     l->failed = true;
     l->difference = sqlite3_mprintf("%s\n  ours:  %s (%llu bytes, %llx)\n  plain: %s (%llu bytes, %llx)", what,
-        r[OURS].text, (long long)r[OURS].bytes, (long long)r[OURS].hash, r[PLAIN].text, (long long)r[PLAIN].bytes, (long long)r[PLAIN].hash);
+        r[OURS].text, (long long)r[OURS].bytes, (long long)r[OURS].hash, r[PLAIN].text, (long long)r[PLAIN].bytes,
+            (long long)r[PLAIN].hash);
 }
 
 /* ---- statements ------------------------------------------------------------------------------------- */
 
 /*
- * After some errors SQLite complains of the schema as it was, though another connection has changed it. The engine looks, and compiles once more
- * (mv_engine_prepare): so where the two differ the other side forgets its schema, and does the same. Afterwards the two know the schemas of different times, and
- * the program ends.
+ * After some errors SQLite complains of the schema as it was, though another connection has changed it. The engine
+ * looks, and compiles once more (mv_engine_prepare): so where the two differ the other side forgets its schema, and
+ * does the same. Afterwards the two know the schemas of different times, and the program ends.
  */
 static int prepare_on(life *l, int side, sqlite3 *db, const char *sql, sqlite3_stmt **stmt) {
     static char message[300]; /* of our side, which is the first */
@@ -202,7 +208,8 @@ static int prepare_on(life *l, int side, sqlite3 *db, const char *sql, sqlite3_s
     }
     rc = apis[side]->prepare_v2(db, sql, -1, stmt, NULL);
     if (l->way != BY_SQLITE && (rc & 0xff) == SQLITE_ERROR && l->schema_changed) l->looked = true;
-    if (side == OURS || l->way == BY_SQLITE || (rc & 0xff) != SQLITE_ERROR || strncmp(message, plain.errmsg(db), sizeof message - 1) == 0) return rc;
+    if (side == OURS || l->way == BY_SQLITE || (rc & 0xff) != SQLITE_ERROR
+        || strncmp(message, plain.errmsg(db), sizeof message - 1) == 0) return rc;
     REQUIRE_EQ(plain.exec(db, "PRAGMA writable_schema = RESET", NULL, NULL, NULL), SQLITE_OK);
     l->over = true;
     return plain.prepare_v2(db, sql, -1, stmt, NULL);
@@ -216,8 +223,10 @@ static int end_on(const life *l, int side, sqlite3_stmt *stmt, bool finalize) {
 static void put_row_of(result *r, const api *a, sqlite3_stmt *stmt) {
     for (int i = 0; i < a->column_count(stmt); i++) {
         int type = a->column_type(stmt, i);
-        const void *bytes = type == SQLITE_TEXT ? a->column_text(stmt, i) : type == SQLITE_BLOB ? a->column_blob(stmt, i) : NULL;
-        put_value(r, type, type == SQLITE_INTEGER ? a->column_int64(stmt, i) : 0, type == SQLITE_FLOAT ? a->column_double(stmt, i) : 0, bytes,
+        const void *bytes = type == SQLITE_TEXT ? a->column_text(stmt, i) : type == SQLITE_BLOB
+            ? a->column_blob(stmt, i) : NULL;
+        put_value(r, type, type == SQLITE_INTEGER ? a->column_int64(stmt, i) : 0, type == SQLITE_FLOAT
+            ? a->column_double(stmt, i) : 0, bytes,
             bytes ? a->column_bytes(stmt, i) : 0);
         put(r, ",", 1);
     }
@@ -242,7 +251,8 @@ static void put_fetched(result *r, slot *s) {
         const void *bytes = row + place[0];
         int n = place[1];
         if ((type == SQLITE_TEXT || type == SQLITE_BLOB) && n == MV_ROWS_ELSEWHERE) {
-            bytes = type == SQLITE_TEXT ? (const void *)sqlite3_column_text(s->stmt[OURS], i) : sqlite3_column_blob(s->stmt[OURS], i);
+            bytes = type == SQLITE_TEXT ? (const void *)sqlite3_column_text(s->stmt[OURS], i)
+                : sqlite3_column_blob(s->stmt[OURS], i);
             n = sqlite3_column_bytes(s->stmt[OURS], i);
         }
         put_value(r, type, integer, real, bytes, n);
@@ -266,7 +276,8 @@ static int step_engine(life *l, user *u, slot *s, result *r) {
         return s->code;
     }
     if (s->rows == 0) {
-        mv_fetch f = {.start = !s->running, .ahead = l->way == AHEAD, .pending = s->running && s->code == MV_ROWS_PENDING, .most = s->most,
+        mv_fetch f = {.start = !s->running, .ahead = l->way == AHEAD, .pending = s->running
+            && s->code == MV_ROWS_PENDING, .most = s->most,
             .memory = s->memory, .room = sizeof s->memory, .held = s->held};
         s->code = mv_rows_fetch(s->stmt[OURS], &f);
         s->held = f.held;
@@ -308,7 +319,8 @@ static void put_error(life *l, int side, user *u, result *r, int rc) {
     const api *a = apis[side];
     (void)l;
     if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE) say(r, " code %d", rc);
-    else say(r, " error %d %d at %d: %s", rc, a->extended_errcode(u->db[side]), a->error_offset(u->db[side]), a->errmsg(u->db[side]));
+    else say(r, " error %d %d at %d: %s", rc, a->extended_errcode(u->db[side]), a->error_offset(u->db[side]),
+        a->errmsg(u->db[side]));
 }
 
 /* What a connection tells after each step. */
@@ -316,9 +328,11 @@ static void put_state(life *l, int side, user *u, result *r) {
     const api *a = apis[side];
     sqlite3 *db = u->db[side];
     int txn = a->txn_state(db, NULL);
-    if (l->way == AHEAD && txn == SQLITE_TXN_READ) txn = SQLITE_TXN_NONE; /* rows that were read ahead have ended their transaction for SQLite */
+    /* rows that were read ahead have ended their transaction for SQLite */
+    if (l->way == AHEAD && txn == SQLITE_TXN_READ) txn = SQLITE_TXN_NONE;
     say(r, "; changes %" PRId64 " %" PRId64 ", rowid %" PRId64 ", autocommit %d, transaction %d, hooks %" PRIx64,
-        (int64_t)a->changes64(db), (int64_t)a->total_changes64(db), (int64_t)a->last_insert_rowid(db), a->get_autocommit(db), txn, u->hooks[side].hash);
+        (int64_t)a->changes64(db), (int64_t)a->total_changes64(db), (int64_t)a->last_insert_rowid(db),
+            a->get_autocommit(db), txn, u->hooks[side].hash);
 }
 
 /* Runs one statement to its end. */
@@ -326,7 +340,8 @@ static void run_on(life *l, int side, user *u, const char *sql, result *r) {
     static slot s;
     s = (slot){.most = 1};
     int rc = prepare_on(l, side, u->db[side], sql, &s.stmt[side]), rows = 0;
-    while (rc == SQLITE_OK && s.stmt[side] && (rc = step_on(l, side, u, &s, r)) == SQLITE_ROW && ++rows < MOST_ROWS) rc = SQLITE_OK;
+    while (rc == SQLITE_OK && s.stmt[side] && (rc = step_on(l, side, u, &s, r)) == SQLITE_ROW && ++rows < MOST_ROWS)
+        rc = SQLITE_OK;
     put_error(l, side, u, r, rc);
     if (s.stmt[side]) end_slot_on(l, side, u, &s, true);
 }
@@ -394,7 +409,8 @@ __attribute__((format(CHECK_PRINTF, 1, 2))) static const char *text(const char *
 }
 
 static const char *value(life *l) {
-    static const char *const some[] = {"NULL", "0", "-1", "2.5", "'abc'", "'ABC'", "x'00ff'", "''", "1e300", "9223372036854775807", "'10'", "'one two three'",
+    static const char *const some[] = {"NULL", "0", "-1", "2.5", "'abc'", "'ABC'", "x'00ff'", "''", "1e300",
+        "9223372036854775807", "'10'", "'one two three'",
         "'{\"a\":[1,2,{\"b\":3}]}'", "'two'", "zeroblob(20)", "-9223372036854775808"};
     switch (below(l, 6)) {
     case 0: return ONE_OF(l, some);
@@ -419,7 +435,8 @@ static const char *term(life *l) {
 static const char *some_query(life *l, int depth);
 
 static const char *order(life *l) {
-    return below(l, 3) ? "" : text(" ORDER BY %d%s%s", (int)below(l, 2) + 1, below(l, 2) ? " DESC" : "", below(l, 3) ? "" : " NULLS LAST");
+    return below(l, 3) ? "" : text(" ORDER BY %d%s%s", (int)below(l, 2) + 1, below(l, 2) ? " DESC" : "", below(l, 3)
+        ? "" : " NULLS LAST");
 }
 
 static const char *limit(life *l) {
@@ -432,23 +449,34 @@ static const char *simple_query(life *l) {
     case 0: return text("SELECT * FROM %s", t);
     case 1: return text("SELECT a, b FROM %s WHERE %s", t, term(l));
     case 2: return text("SELECT count(*), min(a), max(b), total(a) FROM %s", t);
-    case 3: return text("SELECT b, count(*), group_concat(a) FROM %s GROUP BY b HAVING count(*) > %d", t, (int)below(l, 3));
+    case 3: return text("SELECT b, count(*), group_concat(a) FROM %s GROUP BY b HAVING count(*) > %d", t,
+        (int)below(l, 3));
     case 4: return text("SELECT DISTINCT b, c FROM %s", t);
     case 5: return text("SELECT x.a, y.b FROM %s AS x JOIN %s AS y ON x.a = y.a", t, o);
     case 6: return text("SELECT x.a, y.c FROM %s AS x LEFT JOIN %s AS y ON x.b = y.b AND y.a > %s", t, o, value(l));
-    case 7: return text("SELECT a, sum(a) OVER (ORDER BY a ROWS BETWEEN 2 PRECEDING AND CURRENT ROW), row_number() OVER (PARTITION BY c) FROM %s", t);
-    case 8: return text("SELECT a, lag(b) OVER w, dense_rank() OVER w FROM %s WINDOW w AS (PARTITION BY typeof(a) ORDER BY b, a)", t);
-    case 9: return text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i, i * i FROM n", (int)below(l, 300));
-    case 10: return text("WITH m AS MATERIALIZED (SELECT a, b FROM %s) SELECT m.a, n.b FROM m, m AS n WHERE m.a = n.a", t);
+    case 7: return text("SELECT a, sum(a) OVER (ORDER BY a ROWS BETWEEN 2 PRECEDING AND CURRENT ROW), row_number() "
+        "OVER (PARTITION BY c) FROM %s", t);
+    case 8: return text("SELECT a, lag(b) OVER w, dense_rank() OVER w FROM %s WINDOW w AS (PARTITION BY typeof(a) "
+        "ORDER BY b, a)", t);
+    case 9: return text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i, i * i "
+        "FROM n", (int)below(l, 300));
+    case 10: return text("WITH m AS MATERIALIZED (SELECT a, b FROM %s) SELECT m.a, n.b FROM m, m AS n WHERE m.a = n.a",
+        t);
     case 11: return text("SELECT a, (SELECT count(*) FROM %s AS y WHERE y.a <= x.a) FROM %s AS x", o, t);
-    case 12: return text("SELECT a, EXISTS (SELECT 1 FROM %s AS y WHERE y.b = x.b) FROM %s AS x WHERE %s", o, t, "x.a > 3");
-    case 13: return text("SELECT rowid, b FROM f WHERE f MATCH 'w%d%s'", (int)below(l, 20), below(l, 2) ? "*" : below(l, 2) ? " OR x1" : "");
-    case 14: return text("SELECT rowid, snippet(f, 1, '[', ']', '..', 3), bm25(f) FROM f WHERE f MATCH 'w%d OR w%d' ORDER BY rank", (int)below(l, 20), (int)below(l, 20));
+    case 12: return text("SELECT a, EXISTS (SELECT 1 FROM %s AS y WHERE y.b = x.b) FROM %s AS x WHERE %s", o, t,
+        "x.a > 3");
+    case 13: return text("SELECT rowid, b FROM f WHERE f MATCH 'w%d%s'", (int)below(l, 20), below(l, 2) ? "*"
+        : below(l, 2) ? " OR x1" : "");
+    case 14: return text("SELECT rowid, snippet(f, 1, '[', ']', '..', 3), bm25(f) FROM f WHERE f MATCH 'w%d OR w%d' "
+        "ORDER BY rank", (int)below(l, 20), (int)below(l, 20));
     case 15: return text("SELECT * FROM r WHERE lo > %d AND hi < %d", (int)below(l, 30), (int)below(l, 30) + 30);
-    case 16: return text("SELECT key, value, type FROM %s, json_tree(%s)", t, "json_array(a, json_object('b', typeof(b)))");
-    case 17: return text("SELECT type, name, tbl_name, sql FROM %s", below(l, 2) ? "sqlite_schema" : "aux.sqlite_schema");
+    case 16: return text("SELECT key, value, type FROM %s, json_tree(%s)", t,
+        "json_array(a, json_object('b', typeof(b)))");
+    case 17: return text("SELECT type, name, tbl_name, sql FROM %s", below(l, 2) ? "sqlite_schema"
+        : "aux.sqlite_schema");
     case 18: return text("SELECT a, b FROM %s NATURAL JOIN (SELECT a FROM %s)", t, o);
-    case 19: return text("SELECT median(a), percentile(a, 20), json_group_array(b) FILTER (WHERE a > 4) FROM %s WHERE typeof(a) = 'integer'", t);
+    case 19: return text("SELECT median(a), percentile(a, 20), json_group_array(b) FILTER (WHERE a > 4) FROM %s WHERE "
+        "typeof(a) = 'integer'", t);
     default: return text("SELECT %s, %s FROM %s INDEXED BY i%d WHERE %s", "a", "b", t, (int)below(l, 4), term(l));
     }
 }
@@ -456,7 +484,8 @@ static const char *simple_query(life *l) {
 static const char *some_query(life *l, int depth) {
     static const char *const compounds[] = {"UNION", "UNION ALL", "INTERSECT", "EXCEPT"};
     switch (below(l, depth ? 8 : 7)) {
-    case 0: return text("SELECT a, b FROM %s %s SELECT b, c FROM %s%s", ONE_OF(l, tables), ONE_OF(l, compounds), ONE_OF(l, tables), order(l));
+    case 0: return text("SELECT a, b FROM %s %s SELECT b, c FROM %s%s", ONE_OF(l, tables), ONE_OF(l, compounds),
+        ONE_OF(l, tables), order(l));
     case 7: return text("SELECT * FROM (%s) WHERE 1%s", some_query(l, depth - 1), limit(l));
     default: return text("%s%s%s", simple_query(l), order(l), limit(l));
     }
@@ -464,22 +493,30 @@ static const char *some_query(life *l, int depth) {
 
 static const char *many_rows(life *l) {
     int n = (int)below(l, below(l, 6) ? 20 : 400) + 1, size = below(l, 5) ? 5 : (int)below(l, 700);
-    return text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i * %d %% 97, 'w' || (i %% 20) || hex(zeroblob(%d)), i FROM n",
+    return text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT i * %d %% 97, 'w' "
+        "|| (i %% 20) || hex(zeroblob(%d)), i FROM n",
         n, (int)below(l, 96) + 1, size);
 }
 
 static const char *change(life *l) {
-    static const char *const conflicts[] = {"", "", "", "", " OR REPLACE", " OR IGNORE", " OR FAIL", " OR ABORT", " OR ROLLBACK"};
+    static const char *const conflicts[] = {"", "", "", "", " OR REPLACE", " OR IGNORE", " OR FAIL", " OR ABORT",
+        " OR ROLLBACK"};
     const char *t = ONE_OF(l, tables), *returning = below(l, 8) ? "" : " RETURNING a, b, rowid";
     switch (below(l, 17)) {
-    case 0: case 1: case 2: return text("INSERT%s INTO %s(a, b, c) VALUES(%s, %s, %s)%s", ONE_OF(l, conflicts), t, value(l), value(l), value(l), returning);
-    case 3: return text("INSERT%s INTO %s(a, b) VALUES(%s, %s), (%s, %s)%s", ONE_OF(l, conflicts), t, value(l), value(l), value(l), value(l), returning);
+    case 0: case 1: case 2: return text("INSERT%s INTO %s(a, b, c) VALUES(%s, %s, %s)%s", ONE_OF(l, conflicts), t,
+        value(l), value(l), value(l), returning);
+    case 3: return text("INSERT%s INTO %s(a, b) VALUES(%s, %s), (%s, %s)%s", ONE_OF(l, conflicts), t, value(l),
+        value(l), value(l), value(l), returning);
     case 4: case 5: return text("INSERT%s INTO %s(a, b, c) %s", ONE_OF(l, conflicts), t, many_rows(l));
-    case 6: return text("INSERT%s INTO %s(a, b, c) SELECT a, b, c FROM %s%s", ONE_OF(l, conflicts), t, ONE_OF(l, tables), limit(l));
-    case 7: return text("INSERT INTO %s(a, b) VALUES(%s, %s) ON CONFLICT DO UPDATE SET b = excluded.b || 'u' WHERE a > 3%s", t, value(l), value(l), returning);
-    case 8: case 9: return text("UPDATE%s %s SET %s = %s WHERE %s%s", ONE_OF(l, conflicts), t, ONE_OF(l, columns), value(l), term(l), returning);
+    case 6: return text("INSERT%s INTO %s(a, b, c) SELECT a, b, c FROM %s%s", ONE_OF(l, conflicts), t,
+        ONE_OF(l, tables), limit(l));
+    case 7: return text("INSERT INTO %s(a, b) VALUES(%s, %s) ON CONFLICT DO UPDATE SET b = excluded.b || 'u' WHERE a > "
+        "3%s", t, value(l), value(l), returning);
+    case 8: case 9: return text("UPDATE%s %s SET %s = %s WHERE %s%s", ONE_OF(l, conflicts), t, ONE_OF(l, columns),
+        value(l), term(l), returning);
     case 10: return text("UPDATE%s %s SET b = b || 'x', a = a + 1%s", ONE_OF(l, conflicts), t, returning);
-    case 11: return text("UPDATE %s SET c = o.b FROM %s AS o WHERE o.a = %s.a", t, ONE_OF(l, main_tables), strchr(t, '.') ? strchr(t, '.') + 1 : t);
+    case 11: return text("UPDATE %s SET c = o.b FROM %s AS o WHERE o.a = %s.a", t, ONE_OF(l, main_tables),
+        strchr(t, '.') ? strchr(t, '.') + 1 : t);
     case 12: case 13: return text("DELETE FROM %s WHERE %s%s", t, term(l), returning);
     case 14: return text("DELETE FROM %s%s", t, below(l, 2) ? text(" ORDER BY a LIMIT %d", (int)below(l, 9)) : "");
     case 15:
@@ -487,11 +524,13 @@ static const char *change(life *l) {
         case 0: return text("INSERT INTO f(rowid, a, b) SELECT NULL, a, b FROM %s", t);
         case 1: return text("DELETE FROM f WHERE rowid %% 3 = %d", (int)below(l, 3));
         case 2: return text("UPDATE f SET b = b || ' w%d' WHERE rowid < %d", (int)below(l, 20), (int)below(l, 30));
-        default: return text("INSERT INTO f(f) VALUES('%s')", below(l, 3) ? "optimize" : below(l, 2) ? "integrity-check" : "rebuild");
+        default: return text("INSERT INTO f(f) VALUES('%s')", below(l, 3) ? "optimize" : below(l, 2) ? "integrity-check"
+            : "rebuild");
         }
     default:
         switch (below(l, 3)) {
-        case 0: return text("INSERT OR REPLACE INTO r SELECT abs(a), a, a + %d FROM %s WHERE typeof(a) = 'integer' AND abs(a) < 1000", (int)below(l, 9), t);
+        case 0: return text("INSERT OR REPLACE INTO r SELECT abs(a), a, a + %d FROM %s WHERE typeof(a) = 'integer' AND "
+            "abs(a) < 1000", (int)below(l, 9), t);
         case 1: return text("DELETE FROM r WHERE id %% 4 = %d", (int)below(l, 4));
         default: return text("UPDATE r SET hi = hi + 1 WHERE lo < %d", (int)below(l, 40));
         }
@@ -500,56 +539,79 @@ static const char *change(life *l) {
 
 static const char *schema_change(life *l) {
     static const char *const kinds[] = {
-        "(a INTEGER PRIMARY KEY, b, c)", "(a, b TEXT, c UNIQUE)", "(a PRIMARY KEY, b, c) WITHOUT ROWID", "(a INTEGER PRIMARY KEY AUTOINCREMENT, b, c DEFAULT 7)",
-        "(a, b, c AS (a || '-' || b) STORED)", "(a, b, c AS (a || '-' || b))", "(a INT, b ANY, c TEXT) STRICT", "(a, b, c, PRIMARY KEY(b, a)) WITHOUT ROWID",
-        "(a REFERENCES t0(a) ON DELETE CASCADE ON UPDATE SET NULL, b CHECK(b IS NOT 3), c COLLATE NOCASE)", "(a UNIQUE ON CONFLICT REPLACE, b, c)",
+        "(a INTEGER PRIMARY KEY, b, c)", "(a, b TEXT, c UNIQUE)", "(a PRIMARY KEY, b, c) WITHOUT ROWID",
+            "(a INTEGER PRIMARY KEY AUTOINCREMENT, b, c DEFAULT 7)",
+        "(a, b, c AS (a || '-' || b) STORED)", "(a, b, c AS (a || '-' || b))", "(a INT, b ANY, c TEXT) STRICT",
+            "(a, b, c, PRIMARY KEY(b, a)) WITHOUT ROWID",
+        "(a REFERENCES t0(a) ON DELETE CASCADE ON UPDATE SET NULL, b CHECK(b IS NOT 3), c COLLATE NOCASE)",
+            "(a UNIQUE ON CONFLICT REPLACE, b, c)",
     };
-    static const char *const events[] = {"AFTER INSERT", "BEFORE INSERT", "AFTER UPDATE", "BEFORE UPDATE OF b", "AFTER DELETE", "BEFORE DELETE"};
+    static const char *const events[] = {"AFTER INSERT", "BEFORE INSERT", "AFTER UPDATE", "BEFORE UPDATE OF b",
+        "AFTER DELETE", "BEFORE DELETE"};
     static const char *const failures[] = {"ABORT, 'no'", "FAIL, 'no'", "ROLLBACK, 'no'", "IGNORE"};
     const char *t = ONE_OF(l, tables), *m = ONE_OF(l, main_tables);
     int i = (int)below(l, 4);
     switch (below(l, 22)) {
-    case 0: case 1: case 2: return text("CREATE TABLE %s%s%s", below(l, 2) ? "IF NOT EXISTS " : "", t, ONE_OF(l, kinds));
+    case 0: case 1: case 2: return text("CREATE TABLE %s%s%s", below(l, 2) ? "IF NOT EXISTS " : "", t,
+        ONE_OF(l, kinds));
     case 3: return text("DROP TABLE %s%s", below(l, 2) ? "IF EXISTS " : "", t);
     case 4: return text("CREATE INDEX i%d ON %s(b, c DESC)", i, m);
-    case 5: return text("CREATE %s INDEX i%d ON %s(%s)%s", below(l, 3) ? "" : "UNIQUE", i, m, below(l, 2) ? "a" : "a || b", below(l, 2) ? "" : " WHERE a > 5");
+    case 5: return text("CREATE %s INDEX i%d ON %s(%s)%s", below(l, 3) ? "" : "UNIQUE", i, m, below(l, 2) ? "a"
+        : "a || b", below(l, 2) ? "" : " WHERE a > 5");
     case 6: return text("DROP INDEX i%d", i);
-    case 7: return text("CREATE TRIGGER g%d %s ON %s BEGIN INSERT INTO %s(a, b) VALUES(1, 'g'); END", i, ONE_OF(l, events), m, ONE_OF(l, main_tables));
-    case 8: return text("CREATE TRIGGER g%d %s ON %s BEGIN UPDATE %s SET c = c || '.' WHERE rowid = 3; DELETE FROM %s WHERE a = 4; END", i, ONE_OF(l, events), m,
+    case 7: return text("CREATE TRIGGER g%d %s ON %s BEGIN INSERT INTO %s(a, b) VALUES(1, 'g'); END", i,
+        ONE_OF(l, events), m, ONE_OF(l, main_tables));
+    case 8: return text("CREATE TRIGGER g%d %s ON %s BEGIN UPDATE %s SET c = c || '.' WHERE rowid = 3; DELETE FROM %s "
+        "WHERE a = 4; END", i, ONE_OF(l, events), m,
         ONE_OF(l, main_tables), ONE_OF(l, main_tables));
-    case 9: return text("CREATE TRIGGER g%d %s ON %s WHEN (SELECT count(*) FROM t0) > 30 BEGIN SELECT raise(%s); END", i, ONE_OF(l, events), m, ONE_OF(l, failures));
+    case 9: return text("CREATE TRIGGER g%d %s ON %s WHEN (SELECT count(*) FROM t0) > 30 BEGIN SELECT raise(%s); END",
+        i, ONE_OF(l, events), m, ONE_OF(l, failures));
     case 10: return text("DROP TRIGGER g%d", i);
     case 11: return text("CREATE VIEW IF NOT EXISTS w%d AS %s", i, some_query(l, 0));
     case 12: return text("SELECT * FROM w%d", i);
     case 13: return text("DROP VIEW w%d", i);
     case 14: return text("ALTER TABLE %s RENAME TO t%d", m, (int)below(l, 5));
-    case 15: return text("ALTER TABLE %s ADD COLUMN d%d %s", t, (int)below(l, 3), below(l, 2) ? "DEFAULT 'd'" : "AS (a + 1)");
+    case 15: return text("ALTER TABLE %s ADD COLUMN d%d %s", t, (int)below(l, 3), below(l, 2) ? "DEFAULT 'd'"
+        : "AS (a + 1)");
     case 16: return text("ALTER TABLE %s DROP COLUMN d%d", t, (int)below(l, 3));
     case 17: return text("ALTER TABLE %s RENAME COLUMN d0 TO d1", t);
     case 18: return text("CREATE TABLE %s AS %s", t, some_query(l, 0));
-    case 19: return text("CREATE TEMP TRIGGER tg%d %s ON %s BEGIN DELETE FROM %s WHERE a = 5; END", i, ONE_OF(l, events), m, ONE_OF(l, main_tables));
-    case 20: return below(l, 2) ? "CREATE VIRTUAL TABLE IF NOT EXISTS f USING fts5(a, b, prefix=2)" : "DROP TABLE IF EXISTS f";
-    default: return below(l, 2) ? "CREATE VIRTUAL TABLE IF NOT EXISTS r USING rtree(id, lo, hi)" : "DROP TABLE IF EXISTS r";
+    case 19: return text("CREATE TEMP TRIGGER tg%d %s ON %s BEGIN DELETE FROM %s WHERE a = 5; END", i,
+        ONE_OF(l, events), m, ONE_OF(l, main_tables));
+    case 20: return below(l, 2) ? "CREATE VIRTUAL TABLE IF NOT EXISTS f USING fts5(a, b, prefix=2)"
+        : "DROP TABLE IF EXISTS f";
+    default: return below(l, 2) ? "CREATE VIRTUAL TABLE IF NOT EXISTS r USING rtree(id, lo, hi)"
+        : "DROP TABLE IF EXISTS r";
     }
 }
 
 static const char *transaction(life *l) {
-    static const char *const some[] = {"BEGIN", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE", "COMMIT", "COMMIT", "ROLLBACK", "SAVEPOINT s0", "SAVEPOINT s1", "SAVEPOINT s2",
+    static const char *const some[] = {"BEGIN", "BEGIN IMMEDIATE", "BEGIN EXCLUSIVE", "COMMIT", "COMMIT", "ROLLBACK",
+        "SAVEPOINT s0", "SAVEPOINT s1", "SAVEPOINT s2",
         "RELEASE s0", "RELEASE s1", "ROLLBACK TO s0", "ROLLBACK TO s1", "ROLLBACK TO s2", "BEGIN", "SAVEPOINT s1"};
     return ONE_OF(l, some);
 }
 
 static const char *pragma(life *l) {
     static const char *const some[] = {
-        "user_version", "user_version = 7", "application_id = 12", "aux.user_version = 3", "foreign_keys = 1", "foreign_keys = 0", "recursive_triggers = 1",
-        "cache_size = 10", "cache_size = 200", "cache_spill = 5", "cache_spill = 0", "secure_delete = 1", "secure_delete = 0", "secure_delete = fast",
-        "incremental_vacuum(3)", "incremental_vacuum", "page_count", "freelist_count", "page_size", "max_page_count", "max_page_count = 60", "max_page_count = 100000",
-        "table_info(t0)", "table_xinfo(t1)", "index_list(t0)", "index_xinfo(i0)", "foreign_key_list(t1)", "foreign_key_check", "quick_check", "integrity_check(t0)",
-        "reverse_unordered_selects = 1", "reverse_unordered_selects = 0", "defer_foreign_keys = 1", "schema_version", "schema_version = 9", "encoding", "optimize",
-        "cell_size_check = 1", "cell_size_check = 0", "query_only = 1", "query_only = 0", "query_only = 0", "count_changes = 1", "count_changes = 0",
-        "case_sensitive_like = 1", "ignore_check_constraints = 1", "legacy_alter_table = 1", "legacy_alter_table = 0", "automatic_index = 0", "full_column_names = 1",
-        "full_column_names = 0", "auto_vacuum", "temp.user_version = 4", "table_list(t0)", "trusted_schema = 0", "mmap_size = 0", "mmap_size = 100000",
-        "empty_result_callbacks = 1", "index_info(i1)", "shrink_memory", "analysis_limit = 50", "hard_heap_limit", "soft_heap_limit", "cell_size_check",
+        "user_version", "user_version = 7", "application_id = 12", "aux.user_version = 3", "foreign_keys = 1",
+            "foreign_keys = 0", "recursive_triggers = 1",
+        "cache_size = 10", "cache_size = 200", "cache_spill = 5", "cache_spill = 0", "secure_delete = 1",
+            "secure_delete = 0", "secure_delete = fast",
+        "incremental_vacuum(3)", "incremental_vacuum", "page_count", "freelist_count", "page_size", "max_page_count",
+            "max_page_count = 60", "max_page_count = 100000",
+        "table_info(t0)", "table_xinfo(t1)", "index_list(t0)", "index_xinfo(i0)", "foreign_key_list(t1)",
+            "foreign_key_check", "quick_check", "integrity_check(t0)",
+        "reverse_unordered_selects = 1", "reverse_unordered_selects = 0", "defer_foreign_keys = 1", "schema_version",
+            "schema_version = 9", "encoding", "optimize",
+        "cell_size_check = 1", "cell_size_check = 0", "query_only = 1", "query_only = 0", "query_only = 0",
+            "count_changes = 1", "count_changes = 0",
+        "case_sensitive_like = 1", "ignore_check_constraints = 1", "legacy_alter_table = 1", "legacy_alter_table = 0",
+            "automatic_index = 0", "full_column_names = 1",
+        "full_column_names = 0", "auto_vacuum", "temp.user_version = 4", "table_list(t0)", "trusted_schema = 0",
+            "mmap_size = 0", "mmap_size = 100000",
+        "empty_result_callbacks = 1", "index_info(i1)", "shrink_memory", "analysis_limit = 50", "hard_heap_limit",
+            "soft_heap_limit", "cell_size_check",
         "writable_schema", "temp_store = 1", "journal_size_limit", "fullfsync",
     };
     return text("PRAGMA %s", ONE_OF(l, some));
@@ -557,8 +619,10 @@ static const char *pragma(life *l) {
 
 /* What changes much at a time. */
 static const char *large(life *l) {
-    static const char *const some[] = {"VACUUM", "VACUUM aux", "ANALYZE", "ANALYZE t0", "REINDEX", "REINDEX t1", "ATTACH 'b' AS aux", "DETACH aux", "PRAGMA integrity_check",
-        "ATTACH ':memory:' AS m", "CREATE TABLE m.x AS SELECT * FROM t0", "DETACH m", "DROP TABLE sqlite_stat1", "DELETE FROM sqlite_sequence"};
+    static const char *const some[] = {"VACUUM", "VACUUM aux", "ANALYZE", "ANALYZE t0", "REINDEX", "REINDEX t1",
+        "ATTACH 'b' AS aux", "DETACH aux", "PRAGMA integrity_check",
+        "ATTACH ':memory:' AS m", "CREATE TABLE m.x AS SELECT * FROM t0", "DETACH m", "DROP TABLE sqlite_stat1",
+            "DELETE FROM sqlite_sequence"};
     if (below(l, 8) == 0) return text("VACUUM INTO 'copy%d'", l->copies++);
     if (!l->wal && below(l, 6) == 0) return text("PRAGMA auto_vacuum = %d", (int)below(l, 3));
     return ONE_OF(l, some);
@@ -603,7 +667,8 @@ static void open_user(life *l, user *u) {
     REQUIRE_EQ(sqlite3_open_v2("a", &u->db[OURS], flags, l->e.name), SQLITE_OK);
     if (l->way != BY_SQLITE) REQUIRE_EQ(mv_engine_guard(u->db[OURS]), SQLITE_OK);
     REQUIRE_EQ(plain.open_v2("a", &u->db[PLAIN], flags, NULL), SQLITE_OK);
-    REQUIRE_EQ(plain.exec(u->db[PLAIN], l->wal ? "PRAGMA synchronous = 0; PRAGMA wal_autocheckpoint = 50" : "PRAGMA synchronous = 0; PRAGMA journal_mode = memory",
+    REQUIRE_EQ(plain.exec(u->db[PLAIN], l->wal ? "PRAGMA synchronous = 0; PRAGMA wal_autocheckpoint = 50"
+        : "PRAGMA synchronous = 0; PRAGMA journal_mode = memory",
         NULL, NULL, NULL), SQLITE_OK);
     for (int side = 0; side < SIDES; side++) {
         apis[side]->extended_result_codes(u->db[side], 1);
@@ -614,7 +679,8 @@ static void open_user(life *l, user *u) {
     run_both(l, u, "ATTACH 'b' AS aux");
 }
 
-/* Of a connection that stands on rows a change ends the queries: which rows of the new they see, and whether a rollback ends them, is not the same when rows were read ahead. */
+/* Of a connection that stands on rows a change ends the queries: which rows of the new they see, and whether a rollback
+ * ends them, is not the same when rows were read ahead. */
 static void run_change(life *l, user *u, const char *sql) {
     if (l->way == AHEAD) end_slots(l, u);
     for (int i = 0; i < USERS; i++) l->users[i].schema_changed |= &l->users[i] != u;
@@ -666,7 +732,8 @@ static void compare_data_version(life *l, user *u) {
     note(l, "  %d: PRAGMA data_version", (int)(u - l->users));
     for (int side = 0; side < SIDES; side++) {
         sqlite3_stmt *stmt;
-        run_on(l, side, u, "SELECT count(*) FROM sqlite_schema", &ignored); /* it tells what the last transaction has seen */
+        /* it tells what the last transaction has seen */
+        run_on(l, side, u, "SELECT count(*) FROM sqlite_schema", &ignored);
         REQUIRE_EQ(apis[side]->prepare_v2(u->db[side], "PRAGMA data_version", -1, &stmt, NULL), SQLITE_OK);
         REQUIRE_EQ(apis[side]->step(stmt), SQLITE_ROW);
         int64_t now = apis[side]->column_int64(stmt, 0);
@@ -684,7 +751,8 @@ static void use_blob(life *l, user *u) {
     sqlite3_int64 rowid = (sqlite3_int64)below(l, 20), next = (sqlite3_int64)below(l, 20);
     int n = (int)below(l, 30), offset = (int)below(l, 200);
     result r[SIDES] = {{.hash = 0}};
-    note(l, "  %d: blob of %s.%s.%s, %lld then %lld, %d bytes at %d%s", (int)(u - l->users), schema, table, column, rowid, next, n, offset, write ? ", written" : "");
+    note(l, "  %d: blob of %s.%s.%s, %lld then %lld, %d bytes at %d%s", (int)(u - l->users), schema, table, column,
+        rowid, next, n, offset, write ? ", written" : "");
     for (int side = 0; side < SIDES; side++) {
         const api *a = apis[side];
         sqlite3_blob *blob;
@@ -753,7 +821,8 @@ static void compare_content(life *l, const char *name) {
             put_all(l, side, db, "PRAGMA freelist_count", &r[side]);
             put_all(l, side, db, "PRAGMA user_version", &r[side]);
             put_all(l, side, db, "SELECT * FROM sqlite_schema", &r[side]);
-            REQUIRE_EQ(a->prepare_v2(db, "SELECT 'SELECT * FROM ' || quote(name) FROM sqlite_schema WHERE type = 'table'", -1, &list, NULL), SQLITE_OK);
+            REQUIRE_EQ(a->prepare_v2(db, "SELECT 'SELECT * FROM ' || quote(name) FROM sqlite_schema WHERE type = "
+                "'table'", -1, &list, NULL), SQLITE_OK);
             while (a->step(list) == SQLITE_ROW) put_all(l, side, db, (const char *)a->column_text(list, 0), &r[side]);
             a->finalize(list);
         } else {
@@ -782,9 +851,10 @@ static uint32_t number_at(const uint8_t *p) {
 }
 
 /*
- * Clears what need not be the same (https://sqlite.org/fileformat.html). What stands in free pages depends on when the page cache was written. The change
- * counter, which also says for which of its values the size in the header is valid, rises by two on our side if a transaction has changed the first page alone:
- * SQLite counts anew when it writes the page in one piece (SQLITE_ENABLE_ATOMIC_WRITE).
+ * Clears what need not be the same (https://sqlite.org/fileformat.html). What stands in free pages depends on when the
+ * page cache was written. The change counter, which also says for which of its values the size in the header is valid,
+ * rises by two on our side if a transaction has changed the first page alone: SQLite counts anew when it writes the
+ * page in one piece (SQLITE_ENABLE_ATOMIC_WRITE).
  */
 static void clear_free_bytes(uint8_t *bytes, size_t n) {
     enum { COUNTER_AT = 24, VALID_FOR_AT = 92, COUNTER_BYTES = 4 };
@@ -844,7 +914,8 @@ static void compare_backup(life *l, user *u) {
     for (int side = 0; side < SIDES; side++) {
         const api *a = apis[side];
         sqlite3 *to;
-        REQUIRE_EQ(a->open_v2("backup", &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, side == OURS ? l->e.name : NULL), SQLITE_OK);
+        REQUIRE_EQ(a->open_v2("backup", &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, side == OURS ? l->e.name
+            : NULL), SQLITE_OK);
         if (side == PLAIN) a->exec(to, "PRAGMA journal_mode = memory; PRAGMA synchronous = 0", NULL, NULL, NULL);
         sqlite3_backup *backup = a->backup_init(to, "main", u->db[side], "main");
         if (backup) {
@@ -903,7 +974,8 @@ static void random_step(life *l) {
     empty_pool();
     if (!l->looked) return;
     l->looked = false;
-    if (is_idle(u)) run_both(l, u, "SELECT count(*) FROM sqlite_schema, aux.sqlite_schema"); /* so does the other side */
+    /* so does the other side */
+    if (is_idle(u)) run_both(l, u, "SELECT count(*) FROM sqlite_schema, aux.sqlite_schema");
     else l->over = true;
     u->schema_changed = false;
 }
@@ -916,20 +988,25 @@ static void make_content(life *l, const char *name) {
     int page_size = (int)ONE_OF(l, page_sizes), auto_vacuum = (int)below(l, 3);
     const char *encoding = l->program % 7 == 0 ? "UTF-16le" : l->program % 7 == 1 ? "UTF-16be" : "UTF-8";
     static const char *const schemas[] = {
-        "CREATE TABLE t0(a INTEGER PRIMARY KEY, b, c); CREATE TABLE t1(a, b TEXT, c); CREATE TABLE t2(a PRIMARY KEY, b, c) WITHOUT ROWID;"
-        "CREATE VIRTUAL TABLE f USING fts5(a, b); CREATE VIRTUAL TABLE r USING rtree(id, lo, hi); CREATE INDEX i0 ON t0(b); CREATE TABLE u0(a, b, c);"
+        "CREATE TABLE t0(a INTEGER PRIMARY KEY, b, c); CREATE TABLE t1(a, b TEXT, c); CREATE TABLE t2(a PRIMARY KEY, "
+            "b, c) WITHOUT ROWID;"
+        "CREATE VIRTUAL TABLE f USING fts5(a, b); CREATE VIRTUAL TABLE r USING rtree(id, lo, hi); CREATE INDEX i0 ON "
+            "t0(b); CREATE TABLE u0(a, b, c);"
         "INSERT INTO t0 VALUES(1, 'one', 1), (2, 'two', 2), (3, 3, 3.5); INSERT INTO t1 VALUES(1, 2, 3)",
         "CREATE TABLE u0(a, b, c); CREATE TABLE u1(a INTEGER PRIMARY KEY, b, c); CREATE TABLE t0(a, b, c)",
         "",
     };
-    const char *schema = l->wal || below(l, 4) ? schemas[*name == 'a' ? 0 : 1] : schemas[2]; /* a file in WAL mode is not empty */
+    /* a file in WAL mode is not empty */
+    const char *schema = l->wal || below(l, 4) ? schemas[*name == 'a' ? 0 : 1] : schemas[2];
     note(l, "  %s: page size %d, auto_vacuum %d, %s", name, page_size, auto_vacuum, encoding);
     for (int side = 0; side < SIDES; side++) {
         const api *a = apis[side];
         sqlite3 *db;
-        REQUIRE_EQ(a->open_v2(name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, side == OURS ? l->e.name : NULL), SQLITE_OK);
+        REQUIRE_EQ(a->open_v2(name, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, side == OURS ? l->e.name : NULL),
+            SQLITE_OK);
         char *sql = sqlite3_mprintf("%s PRAGMA page_size = %d; PRAGMA auto_vacuum = %d; PRAGMA encoding = '%s'; %s; %s",
-            side == PLAIN ? "PRAGMA journal_mode = memory; PRAGMA synchronous = 0;" : "", page_size, auto_vacuum, encoding, schema,
+            side == PLAIN ? "PRAGMA journal_mode = memory; PRAGMA synchronous = 0;" : "", page_size, auto_vacuum,
+                encoding, schema,
             side == PLAIN && l->wal ? "PRAGMA journal_mode = wal" : "");
         char *message = NULL;
         int rc = a->exec(db, sql, NULL, NULL, &message);
@@ -957,7 +1034,8 @@ static void live(life *l, uint64_t program, const bool *left_out) {
     *l = (life){.program = program, .seed = program, .wal = program % 2, .way = (way)(program / 2 % 3)};
     running = l;
     l->e = env_new(block_sizes[program / 6 % 4], 0);
-    note(l, "  files in %s mode, %s", l->wal ? "WAL" : "rollback", l->way == BY_SQLITE ? "by SQLite's interface" : l->way == BY_ENGINE ? "by the engine's" : "rows read ahead");
+    note(l, "  files in %s mode, %s", l->wal ? "WAL" : "rollback", l->way == BY_SQLITE ? "by SQLite's interface"
+        : l->way == BY_ENGINE ? "by the engine's" : "rows read ahead");
     make_content(l, "a");
     make_content(l, "b");
     if (!l->wal) compare_bytes(l, "a");
@@ -1030,7 +1108,8 @@ static void random_programs(void) {
 
 static void print_program(int signal_number) {
     signal(signal_number, SIG_DFL);
-    if (running) fprintf(stderr, "crashed: differential_test PLAIN %" PRIu64 " 1\n%s\n", running->program, running->trail);
+    if (running) fprintf(stderr, "crashed: differential_test PLAIN %" PRIu64 " 1\n%s\n", running->program,
+        running->trail);
     raise(signal_number);
 }
 

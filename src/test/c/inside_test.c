@@ -1,4 +1,5 @@
-/* What we assume of SQLite's inside, where no other test would fail if a new SQLite broke it: sqlite_inside.h. Seen from outside, by what a program gets. */
+/* What we assume of SQLite's inside, where no other test would fail if a new SQLite broke it: sqlite_inside.h. Seen
+ * from outside, by what a program gets. */
 #include "check.h"
 #include "engine.h"
 #include "journal.h"
@@ -103,7 +104,8 @@ static void rows_held_run(void) {
     env_end(&e);
 }
 
-/* sqlite3.u1.isInterrupted: rows held are none that an interrupt could end, so it does not wait for the next statement. */
+/* sqlite3.u1.isInterrupted: rows held are none that an interrupt could end,
+    so it does not wait for the next statement. */
 static void an_interrupt_is_over(void) {
     env e = env_new(0, 0);
     sqlite3 *db = open_guarded(&e, "a");
@@ -132,11 +134,13 @@ static void a_savepoint_on_what_was_empty(void) {
     env_end(&e);
 }
 
-/* Pager.memVfs and the like: what makes SQLite open its journal in memory, where ours is put. The file shows whether it was: nothing else takes a copy of a page. */
+/* Pager.memVfs and the like: what makes SQLite open its journal in memory, where ours is put. The file shows whether it
+ * was: nothing else takes a copy of a page. */
 static void the_journal_is_ours(void) {
     env e = env_new(0, 0);
     sqlite3 *db = open_guarded(&e, "a");
-    RUN_SQL(db, "PRAGMA cache_size = 2000; CREATE TABLE t(x); INSERT INTO t SELECT zeroblob(3000) FROM json_each('[1,2,3,4,5,6,7,8,9]')");
+    RUN_SQL(db, "PRAGMA cache_size = 2000; CREATE TABLE t(x); INSERT INTO t SELECT zeroblob(3000) FROM "
+        "json_each('[1,2,3,4,5,6,7,8,9]')");
     for (int mode = 0; mode < 2; mode++) {
         sqlite3_file *journal = NULL;
         RUN_SQL(db, "BEGIN; UPDATE t SET x = zeroblob(3001)");
