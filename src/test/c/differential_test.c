@@ -157,6 +157,7 @@ typedef struct life {
     int last;               /* user */
     int copies;             /* that VACUUM INTO has made */
     bool failed;
+    bool compile_failed;    /* in this step, by the engine */
     bool schema_changed;    /* of the user at work */
     bool looked, over;      /* the engine may have read a schema again after an error; that cannot be made up for */
     char *trail, *difference;
@@ -203,6 +204,7 @@ static int prepare_on(life *l, int side, sqlite3 *db, const char *sql, sqlite3_s
         rc = mv_engine_enter(db, &limits);
         if (rc == SQLITE_OK) rc = mv_engine_prepare(db, sql, (int)strlen(sql) + 1, stmt, NULL);
         rc = mv_engine_leave(db, &limits, rc);
+        if ((rc & 0xff) == SQLITE_ERROR) l->compile_failed = true;
         sqlite3_snprintf(sizeof message, message, "%s", rc == SQLITE_OK ? "" : sqlite3_errmsg(db));
         return rc;
     }
@@ -330,6 +332,8 @@ static void put_state(life *l, int side, user *u, result *r) {
     int txn = a->txn_state(db, NULL);
     /* rows that were read ahead have ended their transaction for SQLite */
     if (l->way == AHEAD && txn == SQLITE_TXN_READ) txn = SQLITE_TXN_NONE;
+    /* the engine may have ended the read transaction of a statement that did not compile */
+    if (l->compile_failed && txn == SQLITE_TXN_READ) txn = SQLITE_TXN_NONE;
     say(r, "; changes %" PRId64 " %" PRId64 ", rowid %" PRId64 ", autocommit %d, transaction %d, hooks %" PRIx64,
         (int64_t)a->changes64(db), (int64_t)a->total_changes64(db), (int64_t)a->last_insert_rowid(db),
             a->get_autocommit(db), txn, u->hooks[side].hash);
@@ -951,6 +955,7 @@ static void random_step(life *l) {
     if (!l->wal && number != l->last) calm_down(l, &l->users[l->last]);
     l->last = number;
     l->schema_changed = u->schema_changed;
+    l->compile_failed = false;
     switch (below(l, 24)) {
     case 0: case 1: case 2: open_slot(l, u); break;
     case 3: case 4: case 5: case 6: case 7: step_slot(l, u); break;
@@ -972,6 +977,7 @@ static void random_step(life *l) {
     }
     }
     empty_pool();
+    if (l->compile_failed && ours.txn_state(u->db[OURS], NULL) != plain.txn_state(u->db[PLAIN], NULL)) l->over = true;
     if (!l->looked) return;
     l->looked = false;
     /* so does the other side */
