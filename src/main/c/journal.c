@@ -196,23 +196,28 @@ static int journal_number(sqlite3_file *base) {
     return 0;
 }
 
+static const sqlite3_io_methods journal_methods = {
+    .iVersion = 1,
+    .xClose = journal_close,
+    .xRead = journal_read,
+    .xWrite = journal_write,
+    .xTruncate = journal_truncate,
+    .xSync = journal_flags,
+    .xFileSize = journal_size,
+    .xLock = journal_flags,
+    .xUnlock = journal_flags,
+    .xCheckReservedLock = journal_check_reserved,
+    .xFileControl = journal_control,
+    .xSectorSize = journal_number, /* SQLite asks the database's file */
+    .xDeviceCharacteristics = journal_number,
+};
+
 void mv_journal_open(mv_journal *journal, sqlite3_file *at) {
-    static const sqlite3_io_methods methods = {
-        .iVersion = 1,
-        .xClose = journal_close,
-        .xRead = journal_read,
-        .xWrite = journal_write,
-        .xTruncate = journal_truncate,
-        .xSync = journal_flags,
-        .xFileSize = journal_size,
-        .xLock = journal_flags,
-        .xUnlock = journal_flags,
-        .xCheckReservedLock = journal_check_reserved,
-        .xFileControl = journal_control,
-        .xSectorSize = journal_number, /* SQLite asks the database's file */
-        .xDeviceCharacteristics = journal_number,
-    };
-    *(mv_open_journal *)at = (mv_open_journal){.base.pMethods = &methods, .journal = journal};
+    *(mv_open_journal *)at = (mv_open_journal){.base.pMethods = &journal_methods, .journal = journal};
+}
+
+bool mv_journal_is(const sqlite3_file *file) {
+    return file->pMethods == &journal_methods;
 }
 
 void mv_journal_free(mv_journal *journal) {

@@ -7,14 +7,15 @@
  * the format of https://sqlite.org/fileformat.html#the_rollback_journal: a header of a sector, then for each page its number, its bytes and a checksum.
  *
  * In an open file, and used by whoever uses its connection. SQLite opens a journal in memory by itself, unless it is open already: so it is opened here before
- * that, with the lock that lets the transaction write. When the transaction ends SQLite closes it, or empties it if the program wants to keep journals or locks: so it
- * has no page when the pin moves.
+ * that, with the lock that lets the transaction write. When the transaction ends SQLite closes it, as its own journal in memory (memory_journal.h): so it has
+ * no page when the pin moves.
  */
 #ifndef MV_JOURNAL_H
 #define MV_JOURNAL_H
 
 #include "sqlite3.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,9 @@ typedef struct mv_open_journal {
 
 /* Opens it at a place where SQLite has none open, and has that much room. */
 void mv_journal_open(mv_journal *journal, sqlite3_file *at);
+
+/* Whether a file that is open, of whatever kind, is such a journal. */
+bool mv_journal_is(const sqlite3_file *file);
 
 /* When the file is closed. */
 void mv_journal_free(mv_journal *journal);
