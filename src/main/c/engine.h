@@ -96,7 +96,7 @@ void mv_engine_size_cache(sqlite3 *db, sqlite3_file *file, bool narrow);
  * A database file of our own SQLite has been opened, and this is the argument of its SQLITE_FCNTL_PDB. Its journal mode is MEMORY from now on. (SQLite would
  * make it so by itself for a file that says SQLITE_OPEN_MEMORY, but never changes the page size of such a file.)
  */
-void mv_engine_opened(void *pdb);
+void mv_engine_opened(sqlite3_file *file, void *pdb);
 
 /* Where SQLite will open the rollback journal of that file of the connection, in its memory; NULL: it is open, or will not be in memory. */
 sqlite3_file *mv_engine_journal_in_memory(sqlite3 *db, sqlite3_file *file);

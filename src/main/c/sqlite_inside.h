@@ -77,7 +77,7 @@ SAME_VALUE(TRANS_READ, SQLITE_TXN_READ);
 SAME_VALUE(TRANS_WRITE, SQLITE_TXN_WRITE);
 SAME_FIELD(Btree, pBt, BtShared *);
 SAME_FIELD(BtShared, pPager, Pager *);
-SAME_FIELD(BtShared, db, sqlite3 *);
+SAME_FIELD(BtShared, db, sqlite3 *); /* its address is the argument of SQLITE_FCNTL_PDB: page_size_test, journal_test */
 /* BTS_READ_ONLY: set with the header. replace_test: read_only_content_is_replaced. BTS_INITIALLY_EMPTY: set where a
  * transaction begins, and asked by ROLLBACK TO the savepoint that began it.
  * inside_test: a_savepoint_on_what_was_empty */

@@ -966,7 +966,7 @@ static int file_control(sqlite3_file *base, int op, void *arg) {
     case SQLITE_FCNTL_PDB:
         if (f->host == &own) {
             f->connection = *(sqlite3 **)arg;
-            mv_engine_opened(arg);
+            mv_engine_opened(base, arg);
         }
         return SQLITE_OK;
     case MV_FCNTL_DECLINE:

@@ -629,6 +629,7 @@ static const char *large(life *l) {
             "DELETE FROM sqlite_sequence"};
     if (below(l, 8) == 0) return text("VACUUM INTO 'copy%d'", l->copies++);
     if (!l->wal && below(l, 6) == 0) return text("PRAGMA auto_vacuum = %d", (int)below(l, 3));
+    if (!l->wal && below(l, 6) == 0) return text("PRAGMA page_size = %d; VACUUM", 512 << below(l, 8)); /* a file in WAL mode keeps its size */
     return ONE_OF(l, some);
 }
 
