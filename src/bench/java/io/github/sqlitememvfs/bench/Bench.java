@@ -43,6 +43,8 @@ final class Bench {
         Less would take a page cache of our own (`sqlite3_pcache_methods2`) that gives SQLite the blocks themselves,
         so that no page is copied.
       - **Ten times the size, keys anywhere**: that is the processor's cache. `:memory:` grows as much or more.
+      - **Growth**: what new memory costs is the machine's to say. The chart shows what touching as much took in the same
+        run; where our rows become slow they cost about as much as that.
       - **A writer and a reader at once**, above all the worst scan: two threads on the two processors of a virtual machine that has others beside it; the spread says how little one run of this means.
 
       ## Largest database

@@ -35,6 +35,7 @@ final class Chart {
         """
         <style>
         text { font: 14px system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; fill: #1f2328 }
+        text { stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round; paint-order: stroke }
         .title { font-size: 18px; font-weight: 600 }
         .group { font-weight: 600 }
         .quiet { fill: #59636e; font-size: 13px }
@@ -45,7 +46,7 @@ final class Chart {
         .rule { stroke: #1f2328; stroke-width: 1; stroke-dasharray: 3 3 } .grid { stroke: #8c959f; stroke-width: 1; opacity: .3 }
         .cut, .ground { fill: #ffffff }
         @media (prefers-color-scheme: dark) {
-          text { fill: #e6edf3 } .quiet { fill: #9198a1 } .ours { fill: #4493f8 } .other { fill: #7d8590 }
+          text { fill: #e6edf3; stroke: #0d1117 } .quiet { fill: #9198a1 } .ours { fill: #4493f8 } .other { fill: #7d8590 }
           path.ours { stroke: #4493f8 } path.other { stroke: #7d8590 } .rule { stroke: #e6edf3 } .cut, .ground { fill: #0d1117 }
         }
         </style>
@@ -81,14 +82,13 @@ final class Chart {
       }
       chart.line("<text class=\"group\" x=\"16\" y=\"%d\">%s</text>", y + 18, escape(group.title));
       y += 28;
-      int first = y;
+      if (rule > 0) { // below the labels
+        double x = LEFT + room * rule / full;
+        chart.line("<line class=\"rule\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", x, x, y - 4, y + BAR * group.bars.size());
+      }
       for (Bar bar : group.bars) {
         chart.bar(bar, y, full, room);
         y += BAR;
-      }
-      if (rule > 0) {
-        double x = LEFT + room * rule / full;
-        chart.line("<line class=\"rule\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>", x, x, first - 4, y);
       }
       y += 14;
     }
@@ -145,6 +145,7 @@ final class Chart {
     }
     chart.line("<text class=\"quiet\" x=\"%d\" y=\"%d\">%s</text>", left + room + 20, top + height + 20, escape(xUnit));
     List<double[]> labels = new ArrayList<>();
+    StringBuilder names = new StringBuilder(); // above all lines
     for (Line line : lines) {
       StringBuilder path = new StringBuilder();
       double x = left;
@@ -156,8 +157,10 @@ final class Chart {
       }
       chart.line("<path class=\"%s\" d=\"%s\"/>", line.ours ? "ours" : "other", path);
       double[] label = free(labels, x + 8, y + 5, line.name.length() * CHARACTER);
-      chart.line("<text%s x=\"%.1f\" y=\"%.1f\">%s</text>", line.ours ? " class=\"ours\"" : "", label[0], label[1], escape(line.name));
+      names.append(String.format(Locale.ROOT, "<text%s x=\"%.1f\" y=\"%.1f\">%s</text>%n", line.ours ? " class=\"ours\"" : "", label[0], label[1],
+          escape(line.name)));
     }
+    chart.svg.append(names);
     return chart.end();
   }
 
