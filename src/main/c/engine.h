@@ -93,8 +93,9 @@ struct mv_waiter *mv_engine_take_waiter(sqlite3 *db);
 void mv_engine_size_cache(sqlite3 *db, sqlite3_file *file, bool narrow);
 
 /*
- * A database file of our own SQLite has been opened, and this is the argument of its SQLITE_FCNTL_PDB. Its journal mode is MEMORY from now on. (SQLite would
- * make it so by itself for a file that says SQLITE_OPEN_MEMORY, but never changes the page size of such a file.)
+ * A database file of our own SQLite has been opened, and this is the argument of its SQLITE_FCNTL_PDB. Its journal mode
+ * is MEMORY from now on. (SQLite would make it so by itself for a file that says SQLITE_OPEN_MEMORY, but never changes
+ * the page size of such a file.)
  */
 void mv_engine_opened(sqlite3_file *file, void *pdb);
 

@@ -60,16 +60,18 @@ static const void *page_in_version(const mv_journal *j, const mv_journal_record 
 }
 
 /*
- * SQLite journals a page as its cache has it before the transaction changes it. These are the bytes of the version, but for two kinds of pages. The first
- * page may be shown with other bytes, so it is compared. A page that the last transaction freed may not have been written: nobody needs its bytes, so
- * a rollback may bring back the version's as well. That is why records without a copy get a checksum of their own.
+ * SQLite journals a page as its cache has it before the transaction changes it. These are the bytes of the version, but
+ * for two kinds of pages. The first page may be shown with other bytes, so it is compared. A page that the last
+ * transaction freed may not have been written: nobody needs its bytes, so a rollback may bring back the version's as
+ * well. That is why records without a copy get a checksum of their own.
  */
 static bool stands_in_version(const mv_journal *j, const mv_journal_record *record, const void *from) {
     const void *page = page_in_version(j, record);
     return page && (get4(record->number) != 1 || memcmp(page, from, j->page_size) == 0);
 }
 
-/* Of the record, as the format says: the nonce in the header, and each byte of the page whose distance to its end is a multiple of the step. */
+/* Of the record, as the format says: the nonce in the header, and each byte of the page whose distance to its end is a
+ * multiple of the step. */
 static void checksum_of(const mv_journal *j, const uint8_t *page, uint8_t out[WORD]) {
     enum { STEP = 200 };
     uint32_t sum = get4(j->header + NONCE_AT);

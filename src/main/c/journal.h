@@ -1,14 +1,16 @@
 /*
  * The rollback journal of a transaction on a file of ours: which pages it changes, without what stood in them.
  *
- * SQLite's journal holds each page as it was before the transaction, and one in memory is a second copy of all that a transaction changes. But the version that
- * the transaction began on is pinned until it ends, and has what a rollback must bring back. So of a page that stands there only
- * the number is kept; what does not (a first page whose schema cookie is shown shifted, pages larger than blocks) is copied. Read back, it is a file in
- * the format of https://sqlite.org/fileformat.html#the_rollback_journal: a header of a sector, then for each page its number, its bytes and a checksum.
+ * SQLite's journal holds each page as it was before the transaction, and one in memory is a second copy of all that a
+ * transaction changes. But the version that the transaction began on is pinned until it ends, and has what a rollback
+ * must bring back. So of a page that stands there only the number is kept; what does not (a first page whose schema
+ * cookie is shown shifted, pages larger than blocks) is copied. Read back, it is a file in the format of
+ * https://sqlite.org/fileformat.html#the_rollback_journal: a header of a sector, then for each page its number, its
+ * bytes and a checksum.
  *
- * In an open file, and used by whoever uses its connection. SQLite opens a journal in memory by itself, unless it is open already: so it is opened here before
- * that, with the lock that lets the transaction write. When the transaction ends SQLite closes it, as its own journal in memory (memory_journal.h): so it has
- * no page when the pin moves.
+ * In an open file, and used by whoever uses its connection. SQLite opens a journal in memory by itself, unless it is
+ * open already: so it is opened here before that, with the lock that lets the transaction write. When the transaction
+ * ends SQLite closes it, as its own journal in memory (memory_journal.h): so it has no page when the pin moves.
  */
 #ifndef MV_JOURNAL_H
 #define MV_JOURNAL_H

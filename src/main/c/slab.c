@@ -193,7 +193,8 @@ static mv_result take_run(mv_arena *arena, unsigned cls, size_t want, void **fir
     return MV_OK;
 }
 
-/* Under the mutex, of which it may let go for a time. Mostly there is an object that was used before, in the first open slab. */
+/* Under the mutex, of which it may let go for a time. Mostly there is an object that was used before, in the first open
+ * slab. */
 static mv_result take_one(mv_arena *arena, unsigned cls, void **out) {
     mv_slab *slab = arena->open[cls];
     size_t size = mv_class_size(cls), got;

@@ -1,10 +1,12 @@
 /*
- * The options of SQLite that SQL can see. Included before SQLite by sqlite.c, and by the SQLite without our hooks that differential_test compares with.
+ * The options of SQLite that SQL can see. Included before SQLite by sqlite.c, and by the SQLite without our hooks that
+ * differential_test compares with.
  *
- * What runs on a file with sqlite-jdbc, or with the sqlite3 shell, runs here, and has the same rows. docs/compatibility.md lists the differences that are
- * left, and CompatibilityTest checks that there are no others.
+ * What runs on a file with sqlite-jdbc, or with the sqlite3 shell, runs here, and has the same rows.
+ * docs/compatibility.md lists the differences that are left, and CompatibilityTest checks that there are no others.
  *
- * Not SQLITE_DQS=0: schemas have strings in double quotes. OpenOptions.doubleQuotedStrings(false) refuses them for a connection.
+ * Not SQLITE_DQS=0: schemas have strings in double quotes. OpenOptions.doubleQuotedStrings(false) refuses them for a
+ * connection.
  * Not SQLITE_LIKE_DOESNT_MATCH_BLOBS: by default LIKE reads a blob as text.
  */
 #ifndef MV_SQL_OPTIONS_H
@@ -33,6 +35,7 @@
 #define SQLITE_ENABLE_DBSTAT_VTAB               /* how much room each table takes */
 #define SQLITE_ENABLE_PREUPDATE_HOOK            /* what sessions are made from */
 #define SQLITE_ENABLE_SESSION                   /* changesets */
-/* Not SQLITE_ENABLE_COLUMN_METADATA: only C functions that no Java method calls. JSON, serialize and WAL are on by default and stay. */
+/* Not SQLITE_ENABLE_COLUMN_METADATA: only C functions that no Java method calls. JSON, serialize and WAL are on by
+ * default and stay. */
 
 #endif

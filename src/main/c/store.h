@@ -243,7 +243,8 @@ void mv_lease_close(mv_lease *lease);
 
 /* Starts the version that will follow base, which must be pinned by the caller. MV_STALE if base is not the newest. */
 mv_result mv_txn_begin(mv_database *db, mv_version *base, mv_txn **out);
-/* The same in the memory of a transaction of the same database that was cleared. MV_STALE, MV_NOMEM: it is still cleared. */
+/* The same in the memory of a transaction of the same database that was cleared. MV_STALE, MV_NOMEM: it is still
+ * cleared. */
 mv_result mv_txn_begin_again(mv_txn *txn, mv_version *base);
 int64_t mv_txn_size(const mv_txn *txn);
 size_t mv_txn_read(const mv_txn *txn, void *to, size_t n, int64_t offset);
@@ -256,17 +257,20 @@ mv_result mv_txn_write(mv_txn *txn, const void *from, size_t n, int64_t offset);
 /* Cannot fail to make shorter once mv_txn_prepare succeeded and nothing was written since. */
 mv_result mv_txn_truncate(mv_txn *txn, int64_t size);
 /*
- * Gives the database blocks of that size, if its store leaves the size to the databases. Copies all of it: for a database whose pages have
- * got another size. What mv_txn_fetch returned stays readable. MV_NOMEM, MV_FULL: the blocks are as before.
+ * Gives the database blocks of that size, if its store leaves the size to the databases. Copies all of it: for a
+ * database whose pages have got another size. What mv_txn_fetch returned stays readable. MV_NOMEM, MV_FULL: the blocks
+ * are as before.
  */
 mv_result mv_txn_resize_blocks(mv_txn *txn, uint32_t block_size);
 /* Acquires all that one mv_txn_truncate and mv_txn_publish need. */
 mv_result mv_txn_prepare(mv_txn *txn);
 /* Publishes, and makes the new version that of the lease, which is in use. Returns the one that it had, for mv_lease_return, if the caller is to keep it;
- * else gives it back, too, and returns NULL. Cannot fail. The caller still holds the slot, and the transaction is good for mv_txn_clear and mv_txn_drop only, until which
- * what mv_txn_fetch returned stays readable: if the base version is kept, what of it was replaced, too. */
+ * else gives it back, too, and returns NULL. Cannot fail. The caller still holds the slot, and the transaction is good
+ * for mv_txn_clear and mv_txn_drop only, until which what mv_txn_fetch returned stays readable: if the base version is
+ * kept, what of it was replaced, too. */
 mv_version *mv_txn_publish(mv_txn *txn, mv_lease *lease, bool keep);
-/* Drops what was not published, but for the transaction's own memory, which is good for mv_txn_begin_again and mv_txn_drop. Needs no memory. */
+/* Drops what was not published, but for the transaction's own memory, which is good for mv_txn_begin_again and
+ * mv_txn_drop. Needs no memory. */
 void mv_txn_clear(mv_txn *txn);
 /* Drops what was not published. Consumes the transaction; needs no memory. NULL is allowed. */
 void mv_txn_drop(mv_txn *txn);

@@ -80,8 +80,8 @@ void mv_version_link(mv_database *db, mv_version *v);
 /* Gives one reference up: a pin, or the hold that the newest version has. */
 void mv_version_unref(mv_version *v, bool pin);
 /* Makes v the newest, and takes idle leases back. Takes over what the edit made and replaced; if replace, nothing of
- * the old content is in the new. give_back: also a lease's reference to the version that was the newest. The caller has the writer's slot. Returns the
- * memory of a version, for sqlite3_free or another one, or NULL. */
+ * the old content is in the new. give_back: also a lease's reference to the version that was the newest. The caller has
+ * the writer's slot. Returns the memory of a version, for sqlite3_free or another one, or NULL. */
 mv_version *mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace, bool give_back);
 /* Under the mutex: how many transactions leases are in, held rows included. */
 uint64_t mv_leases_in_use(const mv_database *db);

@@ -180,7 +180,8 @@ mv_result mv_txn_truncate(mv_txn *txn, int64_t size) {
     return makes_room(txn, rc) ? set_size(txn, size) : rc;
 }
 
-/* Makes the block of `to` at that place from what stands there in the transaction's table. Where that has holes only, it stays a hole. */
+/* Makes the block of `to` at that place from what stands there in the transaction's table. Where that has holes only,
+ * it stays a hole. */
 static mv_result copy_block(mv_txn *txn, mv_table *to, uint64_t number) {
     size_t n = mv_table_block_size(to), step = mv_table_block_size(&txn->table);
     uint64_t from = number << to->shift;

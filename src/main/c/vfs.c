@@ -18,9 +18,10 @@
  * Where SQLite says beforehand that a write follows (ours does: the pragma of that date in sqlite.c), the slot is taken before the pin, so
  * that no other commit comes in between. A writer whose read transaction is open is refused at once, as SQLite does it: its version can only become older.
  *
- * Rollback. Our own SQLite keeps its journal as journal.h says, another's in memory, or in a file of this VFS, which is in memory, too. On
- * ROLLBACK SQLite writes the old pages back, all of which is dropped with the lock. If that finds no memory SQLite drops its cache, too, and ROLLBACK succeeds. A
- * transaction in which a write was refused is dropped at once, and what SQLite does to roll it back goes the same way.
+ * Rollback. Our own SQLite keeps its journal as journal.h says, another's in memory, or in a file of this VFS, which is
+ * in memory, too. On ROLLBACK SQLite writes the old pages back, all of which is dropped with the lock. If that finds no
+ * memory SQLite drops its cache, too, and ROLLBACK succeeds. A transaction in which a write was refused is dropped at
+ * once, and what SQLite does to roll it back goes the same way.
  *
  * locking_mode=EXCLUSIVE would keep a lock for ever: a reader would see one old version, and the end of a transaction could not be
  * seen. It has no use here, where nobody is in a reader's way, so it is answered with "normal". A connection
@@ -31,10 +32,11 @@
  * without it believes that the transaction was committed. One in memory is gone after a crash, and those files would stay half written: so where the
  * main database is here, such a transaction is refused when it is to be committed. (Our own SQLite has no files on disk.)
  *
- * SQLITE_OPEN_MEMORY. SQLite does not count a file that says so among those several, and versions later than 3.36 never change the page size of such a
- * file, by VACUUM or by a backup from pages of another size. Our own SQLite, which has no other files, is not told so. Another's is told unless
- * the name asks for it (resizable=1 in the URI, which MemoryVfs.jdbcUrl has). Such a database is for a main database: SQLite counts it unless its journal
- * mode is MEMORY, which extension.c makes it there.
+ * SQLITE_OPEN_MEMORY. SQLite does not count a file that says so among those several, and versions later than 3.36 never
+ * change the page size of such a file, by VACUUM or by a backup from pages of another size. Our own SQLite, which has
+ * no other files, is not told so. Another's is told unless the name asks for it (resizable=1 in the URI, which
+ * MemoryVfs.jdbcUrl has). Such a database is for a main database: SQLite counts it unless its journal mode is MEMORY,
+ * which extension.c makes it there.
  *
  * The pager's cache. When a pager takes a lock it reads 16 bytes at offset 24 (change counter and so on) and keeps its cache if they
  * are the bytes that it remembers: those of the first page as it last read or wrote it. Such bytes can be equal by chance, for example
@@ -285,8 +287,8 @@ static void release(mv_vfs *vfs) {
 }
 
 /*
- * Whether the journal is one of a database here that another's SQLite has open. A file on disk can have the same name: then its journal is there, too, since
- * SQLite makes it before it writes a super-journal.
+ * Whether the journal is one of a database here that another's SQLite has open. A file on disk can have the same name:
+ * then its journal is there, too, since SQLite makes it before it writes a super-journal.
  */
 static bool is_journal_of_ours(const host *h, const char *name, size_t n) {
     static const char suffix[] = "-journal"; /* the last byte of a name is zero */
@@ -652,8 +654,10 @@ static mv_result begin(memory_file *f) {
     return rc;
 }
 
-/* Blocks get the size of pages if that has changed, or if most is written anew: there may have been no memory when it changed, and perhaps there is none now. Then
- * blocks stay as they are, and pages are only slower to read. */
+/*
+ * Blocks get the size of pages if that has changed, or if most is written anew: there may have been no memory when it
+ * changed. Without memory for it now, blocks stay as they are, and pages are only slower to read.
+ */
 static void resize_blocks(memory_file *f) {
     if (f->resized || 2 * f->written >= mv_txn_size(f->txn)) mv_txn_resize_blocks(f->txn, f->page_size);
     f->resized = false;
@@ -1056,9 +1060,10 @@ static int private_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offse
 }
 
 /*
- * A journal of a transaction on several files ends with the super-journal's name and these bytes (writeSuperJournal in SQLite's pager.c). A rollback that finds
- * them asks for the super-journal, and undoes nothing if there is none. That is for what a crash has left behind, which is nothing here. So the journal
- * does not get them, and then has no such name.
+ * A journal of a transaction on several files ends with the super-journal's name and these bytes (writeSuperJournal in
+ * SQLite's pager.c). A rollback that finds them asks for the super-journal, and undoes nothing if there is none. That
+ * is for what a crash has left behind, which is nothing here. So the journal does not get them, and then has no such
+ * name.
  */
 static const uint8_t END_OF_SUPER_NAME[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
 
@@ -1157,7 +1162,8 @@ static int vfs_open(sqlite3_vfs *base, sqlite3_filename name, sqlite3_file *file
     } else {
         const host *super_journal = self->host != &own && (flags & SQLITE_OPEN_SUPER_JOURNAL) ? self->host : NULL;
         bool journal = (flags & SQLITE_OPEN_MAIN_JOURNAL) != 0;
-        *(private_file *)file = (private_file){.base.pMethods = &private_methods, .vfs = vfs, .super_journal = super_journal, .journal = journal};
+        *(private_file *)file = (private_file){
+            .base.pMethods = &private_methods, .vfs = vfs, .super_journal = super_journal, .journal = journal};
     }
     if (out_flags) *out_flags = flags;
     return SQLITE_OK;

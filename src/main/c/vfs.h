@@ -37,7 +37,8 @@ mv_store *mv_vfs_store(const char *name);
 /* Whether all files that this VFS opens are in memory. Any thread. */
 bool mv_vfs_is_ours(const struct sqlite3_vfs *vfs);
 
-/* A file control, without an argument, that a database file of ours answers by SQLITE_OK if SQLite may change its page size: vfs.c. */
+/* A file control, without an argument, that a database file of ours answers by SQLITE_OK if SQLite may change its page
+ * size: vfs.c. */
 #define MV_FCNTL_IS_RESIZABLE 0x6d760003
 
 /* Another SQLite of this process gets all that is registered, now and later; that it has them already is no error. It must never be

@@ -536,7 +536,8 @@ static void a_file_and_a_database_of_one_name(void) {
     delete(path);
 }
 
-/* A main database that can be resized has it in memory; its schema is read for that, and one that cannot be read is no reason not to open. */
+/* A main database that can be resized has it in memory; its schema is read for that, and one that cannot be read is no
+ * reason not to open. */
 static void journals_of_hosts(void) {
     sqlite3 *db = open_in(&hosts[0], "file:journal?resizable=1");
     check_value(&hosts[0], db, "PRAGMA journal_mode", "memory");

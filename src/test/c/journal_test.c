@@ -72,7 +72,8 @@ static void sum_up(uint8_t record[RECORD]) {
     put4(record + 4 + PAGE, sum);
 }
 
-/* The first `fields` of a record's three. A page behind the first that is in the version is read as it is there, whatever was written. */
+/* The first `fields` of a record's three. A page behind the first that is in the version is read as it is there,
+ * whatever was written. */
 static void write_record(uint32_t number, bool changed, int fields) {
     uint8_t record[RECORD];
     bool in_version = number > 0 && number <= PAGES;

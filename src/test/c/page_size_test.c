@@ -1,6 +1,6 @@
 /*
- * A database that has content gets pages of another size, as a file can: by PRAGMA page_size with VACUUM, by VACUUM INTO and by a backup, in our own SQLite
- * and in another one.
+ * A database that has content gets pages of another size, as a file can: by PRAGMA page_size with VACUUM, by VACUUM
+ * INTO and by a backup, in our own SQLite and in another one.
  *
  *     page_size_test [WORD...]      the tests whose names hold a word; --list prints them
  */
@@ -33,7 +33,8 @@ static connection open_resizable(const sqlite *api, const env *e, const char *na
     return connect_to(api, api == &own ? name : uri, e->name);
 }
 
-/* What the connection, which has just read, says of its database, and how that is stored. block: bytes, 0 for as many as a page has. */
+/* What the connection, which has just read, says of its database, and how that is stored. block: bytes, 0 for as many
+ * as a page has. */
 static void check_pages(env *e, connection c, const char *name, uint32_t page, uint32_t block) {
     char text[16];
     snprintf(text, sizeof text, "%u", page);

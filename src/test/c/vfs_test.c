@@ -1719,7 +1719,8 @@ static void an_empty_database_that_could_not_be_filled(void) {
     CHECK(refused > 4 && refused < 40);
 }
 
-/* SQLite does not write a page that a transaction frees. The next transaction journals what its cache has of it, which no version has. */
+/* SQLite does not write a page that a transaction frees. The next transaction journals what its cache has of it, which
+ * no version has. */
 static void rollback_beside_freed_pages(void) {
     uint64_t seed = 12;
     env e = env_new(0, 0);

@@ -314,10 +314,11 @@ public final class MemoryVfs implements AutoCloseable {
    *
    * <p>Connections of both SQLites may be open at the same time, in any number and in any threads: they see the same
    * versions and wait for the same writer. If there is no such database, the first connection makes it. What {@link
-   * OpenOptions} say does not hold for those of sqlite-jdbc, hardening included: they have its own settings.
-   * {@code mmap_size} in the URL lets it read pages in place, up to 2 GB of each database. {@code resizable} lets it
-   * change the page size, by VACUUM and by {@code restore from} a file with pages of another size. To content that is replaced by
-   * one with another text encoding (UTF-16, UTF-8), connections of sqlite-jdbc that are open give an error: open them anew.
+   * OpenOptions} say does not hold for those of sqlite-jdbc, hardening included: they have its own settings. {@code
+   * mmap_size} in the URL lets it read pages in place, up to 2 GB of each database. {@code resizable} lets it change
+   * the page size, by VACUUM and by {@code restore from} a file with pages of another size. To content that is replaced
+   * by one with another text encoding (UTF-16, UTF-8), connections of sqlite-jdbc that are open give an error: open
+   * them anew.
    *
    * <p>The URL keeps nothing alive: it is good until this is closed, or forgotten. Connections that are open then go
    * on with what they have, and are the caller's to close.
