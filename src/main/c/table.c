@@ -110,6 +110,7 @@ static mv_result own_node(mv_edit *edit, void **slot, void ***ready) {
 /* How many nodes above that place are not the edit's own, or are still to come. */
 static size_t missing_nodes(const mv_table *table, const mv_edit *edit, uint64_t number) {
     unsigned height = table->height;
+    if (number == 0) return 0;
     while (number >> (height * MV_FANOUT_BITS)) height++;
     if (!table->root) return height;
     if (height > table->height) return height - table->height + height - 1; /* above all that is there, and beside it down to the place */
@@ -122,6 +123,10 @@ static size_t missing_nodes(const mv_table *table, const mv_edit *edit, uint64_t
 /* Makes the nodes above that place the edit's own; *slot is where its block stands. `ready`: missing_nodes of them, or NULL. */
 static mv_result own_path(mv_table *table, mv_edit *edit, uint64_t number, void **ready, void ***slot) {
     void ***next = ready ? &ready : NULL;
+    if (number == 0) {
+        *slot = &table->first;
+        return MV_OK;
+    }
     while (number >> (table->height * MV_FANOUT_BITS)) {
         assert(table->height < MV_MAX_HEIGHT);
         if (table->root) {
@@ -172,7 +177,7 @@ mv_result mv_table_put_run(mv_table *table, mv_edit *edit, uint64_t number, void
         void **slot;
         mv_result rc = own_path(table, edit, number + *put, NULL, &slot);
         if (rc) return rc;
-        size_t part = table->height == 0 ? 1 : MV_FANOUT - slot_of(number + *put, 1);
+        size_t part = number + *put == 0 ? 1 : MV_FANOUT - slot_of(number + *put, 1);
         if (part > n - *put) part = n - *put;
         adopt_run(edit, block, part);
         for (size_t i = 0; i < part; i++, block += size) {
@@ -208,12 +213,16 @@ static void cut_below(mv_edit *edit, void *object, unsigned level, uint64_t bloc
 }
 
 mv_result mv_table_cut(mv_table *table, mv_edit *edit, uint64_t blocks) {
-    if (blocks == 0) {
+    if (blocks <= 1) {
         discard_all(edit, table->root, table->height);
         table->root = NULL;
         table->height = 0;
-        return MV_OK;
     }
+    if (blocks == 0) {
+        discard_all(edit, table->first, 0);
+        table->first = NULL;
+    }
+    if (blocks <= 1) return MV_OK;
     if (blocks >= blocks_below(table->height)) return MV_OK;
     void **at = &table->root; /* own the nodes on the border: those that keep some but not all of their blocks */
     uint64_t keep = blocks;
@@ -291,6 +300,7 @@ static void scatter(void *object, unsigned level, uint64_t floor, uint64_t limit
 }
 
 void mv_table_scatter(const mv_table *table, uint64_t floor, uint64_t limit, mv_list *older, mv_list *newer) {
+    scatter(table->first, 0, floor, limit, older, newer);
     scatter(table->root, table->height, floor, limit, older, newer);
 }
 
@@ -306,5 +316,5 @@ static uint64_t check(const void *object, unsigned level, uint64_t floor, uint64
 }
 
 uint64_t mv_table_check(const mv_table *table, uint64_t floor, uint64_t newest) {
-    return check(table->root, table->height, floor, newest);
+    return check(table->first, 0, floor, newest) + check(table->root, table->height, floor, newest);
 }

@@ -3,7 +3,8 @@
  *
  * A persistent hash array-mapped trie, 64-way. Block numbers are dense, so the key is its own hash, every
  * node is a full array of 64 children (NULL: a hole, which reads as zeros), and the trie is as high as its last block
- * needs. Height 0: the root is block 0 itself.
+ * needs. Block 0 stands beside the trie: each commit of SQLite changes it, since its header counts them, and would copy the
+ * nodes above it each time.
  *
  * A table is changed through an edit, which is the making of one version: objects born in it are changed in place,
  * all others are copied first and recorded as replaced. An object whose birth is at or below the
@@ -26,8 +27,9 @@
 #define MV_DISCARDED (UINT64_C(1) << 63) /* set in the birth of what an edit made and discarded */
 
 typedef struct mv_table {
-    void *root;
-    uint8_t height; /* levels of nodes above the blocks */
+    void *first;    /* block 0 */
+    void *root;     /* of the trie of all others; NULL: there are none */
+    uint8_t height; /* levels of nodes above the blocks; 0 only without a root */
     uint8_t shift;  /* log2 of the block size; 0: not chosen yet */
 } mv_table;
 
@@ -49,6 +51,7 @@ static inline mv_edit mv_edit_new(mv_arena *arena, uint64_t birth, uint64_t floo
 
 /* The block at that place, or NULL for a hole or beyond the end. */
 static inline const void *mv_table_find(const mv_table *table, uint64_t number) {
+    if (number == 0) return table->first;
     unsigned bits = table->height * MV_FANOUT_BITS;
     if (number >> bits) return NULL;
     const void *p = table->root;

@@ -382,9 +382,11 @@ static bool edit_own(model *m, edit *e, unsigned level, uint64_t index) {
 /* Makes the nodes above that block the edit's own, `most` of them at the most. */
 static bool edit_own_path(model *m, edit *e, uint64_t number, uint64_t most) {
     content *c = e->work;
+    if (number == 0) /* stands beside the trie */
+        return true;
     while (number >> (c->height * FANOUT_BITS)) {
         REQUIRE(c->height + 1 < LEVELS);
-        if (id_at(c, c->height, 0)) {
+        if (c->height > 0 && id_at(c, c->height, 0)) {
             if (most-- == 0 || !edit_own(m, e, c->height + 1, 0))
                 return false;
         }
@@ -411,8 +413,8 @@ static bool edit_own_block(model *m, edit *e, uint64_t number) {
     const content *c = e->work;
     if (is_own(m, e, 0, number))
         return true;
-    bool root = id_at(c, c->height, 0);
-    unsigned height = c->height;
+    bool root = c->height > 0 && id_at(c, c->height, 0);
+    unsigned height = number == 0 ? 0 : c->height;
     uint64_t need = c->block_size;
     for (; number >> (height * FANOUT_BITS); height++)
         need += root ? NODE_BYTES : 0;
@@ -428,7 +430,7 @@ static bool edit_cut(model *m, edit *e, uint64_t blocks) {
     content *c = e->work;
     if (blocks > 0 && blocks >= UINT64_C(1) << (c->height * FANOUT_BITS))
         return true;
-    for (unsigned level = c->height; level > 0 && blocks > 0; level--) { /* nodes that keep some of their blocks but not all */
+    for (unsigned level = c->height; level > 0 && blocks > 1; level--) { /* nodes that keep some of their blocks but not all */
         uint64_t each = UINT64_C(1) << (level * FANOUT_BITS), index = blocks / each;
         if (blocks % each == 0)
             break;
@@ -438,7 +440,7 @@ static bool edit_cut(model *m, edit *e, uint64_t blocks) {
             return false;
     }
     for (unsigned level = 0; level <= c->height; level++) {
-        uint64_t each = UINT64_C(1) << (level * FANOUT_BITS), end = (blocks + each - 1) / each;
+        uint64_t each = UINT64_C(1) << (level * FANOUT_BITS), end = level > 0 && blocks <= 1 ? 0 : (blocks + each - 1) / each;
         for (uint64_t index = end; index < c->level[level].n; index++)
             edit_discard(m, e, level, index);
         if (c->level[level].n > end)
