@@ -258,8 +258,8 @@ static jint execute(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jboolean in
     return rc;
 }
 
-/* Whether the rest of some SQL is only blanks, comments and semicolons. */
-static bool is_blank(sqlite3 *db, const char *sql, const char *end) {
+/* MORE_STATEMENTS unless the rest of some SQL is only blanks, comments and semicolons. Other errors: it cannot be looked at. */
+static int check_rest(sqlite3 *db, const char *sql, const char *end) {
     while (sql < end) {
         while (sql < end && strchr(" \t\r\n\f;", *sql)) sql++;
         if (sql == end) break;
@@ -267,9 +267,9 @@ static bool is_blank(sqlite3 *db, const char *sql, const char *end) {
         int rc = sqlite3_prepare_v3(db, sql, (int)(end - sql) + 1, 0, &stmt, &sql);
         if (rc == SQLITE_OK && !stmt) continue;
         sqlite3_finalize(stmt);
-        return false;
+        return (rc & 0xff) == SQLITE_INTERRUPT || (rc & 0xff) == SQLITE_NOMEM ? rc : MORE_STATEMENTS;
     }
-    return true;
+    return SQLITE_OK;
 }
 
 static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray out) {
@@ -285,10 +285,10 @@ static jlong prepare(JNIEnv *env, jclass c, jlong db, jbyteArray sql, jintArray 
         if (rc == SQLITE_OK) do rc = compile(DB(db), &limits, start, end, &stmt, &start);
         while (rc == SQLITE_OK && !stmt && start < end); /* a comment or a semicolon comes first */
         if (rc == SQLITE_OK && !stmt) rc = NO_STATEMENT;
-        if (rc == SQLITE_OK && !is_blank(DB(db), start, end)) {
+        if (rc == SQLITE_OK) rc = check_rest(DB(db), start, end);
+        if (rc != SQLITE_OK) {
             sqlite3_finalize(stmt);
             stmt = NULL;
-            rc = MORE_STATEMENTS;
         }
         rc = mv_engine_leave(DB(db), &limits, rc);
     }

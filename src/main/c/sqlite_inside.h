@@ -1,6 +1,6 @@
 /*
- * What we use of SQLite's inside: every private structure, field, function and constant that the parts of sqlite.c
- * (*.inc) name, what they assume of it, and what fails if a new SQLite breaks that. Included by sqlite.c behind SQLite.
+ * What we use of SQLite's inside: the private structures, fields and functions that the parts of sqlite.c (*.inc)
+ * name, what they assume of it, and what fails if a new SQLite breaks that. Included by sqlite.c behind SQLite.
  *
  * A field or function that goes, or gets another type, does not compile, here or where it is used. One whose meaning
  * changes fails in an assertion of the parts, which the build with SQLITE_DEBUG has (mvn -P asan, cmake
@@ -223,7 +223,15 @@ SAME_FUNCTION(sqlite3ExprCheckHeight, int(Parse *, int));
 /* MATCH is a function that always fails. CompatibilityTest: MATCH in a view */
 SAME_FIELD(FuncDef, xSFunc, void (*)(sqlite3_context *, int, sqlite3_value **));
 SAME_FIELD(FuncDef, funcFlags, u32);
-SAME_FUNCTION(sqlite3FindFunction, FuncDef *(sqlite3 *, const char *, int, u8, u8));
+SAME_FIELD(FuncDef, nArg, i16);
+SAME_FIELD(FuncDef, pNext, FuncDef *);
+SAME_FIELD(sqlite3, aFunc, Hash); /* the connection's own functions, by name */
+SAME_FUNCTION(sqlite3HashFind, void *(const Hash *, const char *));
+SAME_FUNCTION(sqlite3InvalidFunction, void(sqlite3_context *, int, sqlite3_value **));
+/* The progress handler is asked at the end of a statement, too: then its state is this one, and pParse is NULL unless it
+ * is being compiled anew. vfs_test: a_timer_ends_no_statement_that_is_done; StatementTimeoutTest */
+SAME_FIELD(Vdbe, eVdbeState, u8);
+_Static_assert(VDBE_HALT_STATE != VDBE_RUN_STATE, "states of a statement");
 /* Modules by name; pAux of "fts5" is its Fts5Global, with a list of all cursors of the connection. One that answers a
  * MATCH, not in the order of rank, reads the index on, and looks for its row anew with the flag. engine.inc asserts
  * whose they are; vfs_test: match_goes_on_after_rollback, under ASan */

@@ -35,8 +35,8 @@
  * SQLITE_OPEN_MEMORY. SQLite does not count a file that says so among those several, and versions later than 3.36 never
  * change the page size of such a file, by VACUUM or by a backup from pages of another size. Our own SQLite, which has
  * no other files, is not told so. Another's is told unless the name asks for it (resizable=1 in the URI, which
- * MemoryVfs.jdbcUrl has). Such a database is for a main database: SQLite counts it unless its journal mode is MEMORY,
- * which extension.c makes it there.
+ * MemoryVfs.jdbcUrl has). SQLite counts such a database as a file unless its journal mode is MEMORY. extension.c makes it
+ * so for a main database.
  *
  * The pager's cache. When a pager takes a lock it reads 16 bytes at offset 24 (change counter and so on) and keeps its cache if they
  * are the bytes that it remembers: those of the first page as it last read or wrote it. Such bytes can be equal by chance, for example

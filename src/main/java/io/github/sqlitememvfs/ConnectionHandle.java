@@ -41,9 +41,9 @@ final class ConnectionHandle {
   private static final int FRAMES_NEEDED = 20;
 
   /**
-   * For a transaction. {@link #commit} and {@link #rollback} are called where {@link #begin} was, and must not fail
-   * before they have left the body: so
-   * they do not look, and what they need is asked for at the begin.
+   * For what ends something: a close, or a transaction. {@link #commit} and {@link #rollback} are called where {@link
+   * #begin} was, and must not fail before they have left the body. So they do not look, and what they need is asked for
+   * at the begin.
    */
   private static final int FRAMES_NEEDED_TO_END = 100;
 

@@ -308,7 +308,7 @@ public final class MemoryVfs implements AutoCloseable {
 
   /**
    * URL by which sqlite-jdbc (org.xerial:sqlite-jdbc, an optional dependency) opens a database: {@code
-   * jdbc:sqlite:file:shop?vfs=NAME&mmap_size=...}. {@link MemoryDataSource} is the same as a {@link
+   * jdbc:sqlite:file:shop?vfs=NAME&resizable=1&mmap_size=...}. {@link MemoryDataSource} is the same as a {@link
    * javax.sql.DataSource}. The first call loads this library into sqlite-jdbc's SQLite, which then knows every {@code
    * MemoryVfs}, also those that are made later.
    *

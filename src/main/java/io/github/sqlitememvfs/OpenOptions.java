@@ -164,24 +164,22 @@ public final class OpenOptions {
 
   /**
    * Whether {@link Thread#interrupt} ends a statement that runs; false by default. With true, {@code
-   * Future.cancel(true)} and {@code
-   * ExecutorService.shutdownNow()} end what their threads execute on the connection: the call fails with {@code
-   * SQLITE_INTERRUPT} (9), as by {@link
-   * SqliteConnection#interrupt}, and the thread stays interrupted. Waiting for another writer, or for another
-   * thread's call, ends so in any case.
+   * Future.cancel(true)} and {@code ExecutorService.shutdownNow()} end what their threads execute on the connection: the
+   * call fails with {@code SQLITE_INTERRUPT} (9), as by {@link SqliteConnection#interrupt}, and the thread stays
+   * interrupted. Waiting for another writer, or for another thread's call, ends so in any case.
    *
    * <ul>
-   *   <li>It ends queries, writes, batches, scripts and the compiling of SQL; what has been done already is rolled
-   *       back as {@link
-   *       SqliteConnection#interrupt} says. It is noticed after a thousand of SQLite's instructions at most; what
-   *   takes long within one, such as the sorting of
-   *       many rows, is noticed after it.
+   *   <li>It ends queries, writes, batches, scripts and the compiling of SQL. A statement or a batch that ends so has
+   *       changed nothing. A script leaves what SQLite leaves, as {@link SqliteConnection#execute(String)} says. The
+   *       interrupt is noticed after a thousand of SQLite's instructions at most; what takes long within one, such as
+   *       the sorting of many rows, is noticed after it.
    *   <li>A query on a row counts as running: if the thread was interrupted since the query began, its next {@link
-   *       SqliteStatement#step} fails.
-   *   <li>A thread that comes interrupted does what is short (about a millisecond, 100,000 of SQLite's instructions),
-   *       and fails where it would take
-   *       longer. So it can still clean up. The roll-back at the end of a {@link SqliteConnection#transaction} is
-   *   never interrupted.
+   *       SqliteStatement#step} fails. A statement that has done what it changes gives its rows.
+   *   <li>It ends what <em>the connection</em> runs: where several threads use one, also a query of another thread that is
+   *       on a row.
+   *   <li>A thread that comes interrupted does what is short (100,000 of SQLite's instructions, about a millisecond;
+   *       compiling, of which a step is longer, may take most of a second), and fails where it would take longer. So it
+   *       can still clean up. The roll-back at the end of a {@link SqliteConnection#transaction} is never interrupted.
    *   <li>Code between the statements, such as the body of a transaction, has to look at its thread's status itself.
    * </ul>
    *

@@ -43,9 +43,9 @@ import java.util.Map;
  * What this <em>connection</em> changes while a statement is on a row may be seen by the rows that follow, or not; SQLite leaves that open, and rows that were read
  * ahead do not show it, nor that a transaction was rolled back. After such a change a statement goes on with one row a call: so a loop that changes the
  * row it is on, or deletes the next, does what it does in SQLite. {@link #readAhead readAhead(false)} has each step run SQLite to
- * one row and no further. Only then {@code VACUUM} is refused beside a query on its last row that reads no table, and
- * the rest of a query that was read ahead
- * fails with {@code SQLITE_ABORT} after the roll-back of a change of the schema.
+ * one row and no further. There, as in SQLite, {@code VACUUM} is refused beside a query on its last row that reads no
+ * table, and a query goes no further with {@code SQLITE_ABORT} after the roll-back of a change of the schema; rows that
+ * were read ahead come all the same.
  *
  * <p><b>Threads.</b> Of a connection and its statements, one call runs at a time; a second thread waits. But steps,
  * the reading of columns and the binding of parameters are separate calls: threads that share a statement must agree on who uses it when.

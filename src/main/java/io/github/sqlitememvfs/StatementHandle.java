@@ -117,17 +117,22 @@ final class StatementHandle {
     return now && !cameInterrupted;
   }
 
+  /** Whether what it changes is done, and committed unless a transaction is open: an interrupt cannot undo it, so its rows come. */
+  private boolean isDone() {
+    return at == At.END && !query;
+  }
+
   /** Runs it to its next row. False: there is none. */
   boolean step() {
     checkNoBatch();
-    if (connection.threadInterrupts != null && onRow && isThreadInterrupted() && connection.interrupts() == interrupts) {
+    if (connection.threadInterrupts != null && onRow && !isDone() && isThreadInterrupted() && connection.interrupts() == interrupts) {
       connection.interrupt();
     }
     if (interrupted) {
       reset();
       throw interruptedException();
     }
-    if (onRow && connection.interrupts() != interrupts && (at != At.ROW || rows.left() > 0)) { // SQLite would say so, were the rows not here
+    if (onRow && !isDone() && connection.interrupts() != interrupts && (at != At.ROW || rows.left() > 0)) { // SQLite would say so, were the rows not here
       reset();
       throw interruptedException();
     }

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.lang.reflect.Field;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -276,42 +277,43 @@ class SqliteConnectionTest {
     }
   }
 
-  private static void closeUntilTheStackEnds(MemoryVfs[] all, int[] closed) {
-    SqliteConnection c = all[closed[0]].open("d");
+  private static void closeUntilTheStackEnds(List<MemoryVfs> all) {
+    MemoryVfs vfs = MemoryVfs.create();
+    all.add(vfs);
+    SqliteConnection c = vfs.open("d");
     try (SqliteStatement s = c.prepare("SELECT 1")) {
       s.step();
     } catch (SqliteException e) { // the stack is too small for SQL, and will be for Java
       assertTrue(e.getMessage().contains("stack"), e.getMessage());
     }
     c.close();
-    all[closed[0]].close();
-    closed[0]++;
-    closeUntilTheStackEnds(all, closed);
+    vfs.close();
+    closeUntilTheStackEnds(all);
   }
 
   /** What cannot be closed there stays open as a whole, and is closed elsewhere. */
   @Test
   void whatCannotBeClosedForWantOfStackIsClosedElsewhere() throws Exception {
     for (int i = 0; i < 4; i++) {
-      MemoryVfs[] all = new MemoryVfs[5_000];
-      for (int k = 0; k < all.length; k++) {
-        all[k] = MemoryVfs.create();
-      }
-      int[] closed = new int[1];
-      Thread deep = new Thread(null, () -> assertThrows(StackOverflowError.class, () -> closeUntilTheStackEnds(all, closed)), "deep", 300_000 + 1000 * i);
+      List<MemoryVfs> all = new ArrayList<>();
+      AtomicReference<Throwable> thrown = new AtomicReference<>();
+      Thread deep = new Thread(null, () -> {
+        try {
+          closeUntilTheStackEnds(all);
+        } catch (Throwable e) {
+          thrown.set(e);
+        }
+      }, "deep", 300_000 + 1000 * i);
       deep.start();
       deep.join();
-      assertTrue(closed[0] > 10 && closed[0] < all.length, () -> "closed: " + closed[0]);
-      Thread other = new Thread(() -> {
-        for (MemoryVfs vfs : all) {
-          vfs.close();
-        }
-      });
+      assertTrue(thrown.get() instanceof StackOverflowError, () -> String.valueOf(thrown.get()));
+      assertTrue(all.size() > 10, () -> "begun: " + all.size());
+      Thread other = new Thread(() -> all.forEach(MemoryVfs::close));
       other.setDaemon(true);
       other.start();
       other.join(60_000);
       assertFalse(other.isAlive(), "it waits for a lock");
-      String name = all[closed[0]].name();
+      String name = all.get(all.size() - 1).name();
       try (MemoryVfs again = MemoryVfs.builder().name(name).build()) { // nothing holds it
         assertEquals(List.of(), again.databases());
       }

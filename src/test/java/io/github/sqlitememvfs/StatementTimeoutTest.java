@@ -1,6 +1,7 @@
 package io.github.sqlitememvfs;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.concurrent.CountDownLatch;
@@ -53,6 +54,34 @@ class StatementTimeoutTest {
         s.reset();
       }
       assertEquals(ROWS, Sql.number(c, "SELECT count(*) FROM f WHERE f MATCH 'word*'"));
+    }
+  }
+
+  /** SQLite compiles a statement anew when another connection has changed the schema; without the timeout this one takes many seconds. */
+  @Test
+  void compilingAnewHasATimeout() {
+    int tables = 40;
+    StringBuilder join = new StringBuilder("CREATE VIEW b AS SELECT 1 FROM t a0");
+    for (int i = 1; i < tables; i++) {
+      join.append(", t a").append(i);
+    }
+    join.append(" WHERE 1");
+    for (int i = 1; i < tables; i++) {
+      for (int j = 0; j < i; j++) {
+        join.append(" AND a").append(i).append(".c").append(j % 8).append(" = a").append(j).append(".c").append(i % 8);
+      }
+    }
+    try (SqliteConnection other = vfs.open("a"); SqliteConnection c = vfs.open("a", OpenOptions.defaults().statementTimeout(TIMEOUT))) {
+      other.execute("CREATE TABLE t(c0, c1, c2, c3, c4, c5, c6, c7); CREATE VIEW v AS SELECT 1");
+      for (int i = 0; i < 8; i++) {
+        other.execute("CREATE INDEX i" + i + " ON t(c" + i + ", c" + (i + 1) % 8 + "); CREATE INDEX j" + i + " ON t(c" + i + ", c" + (i + 3) % 8 + ")");
+      }
+      try (SqliteStatement s = c.prepare("SELECT * FROM v")) {
+        assertTrue(s.step());
+        s.reset();
+        other.execute("DROP VIEW v; " + join + "; CREATE VIEW v AS SELECT * FROM b" + " UNION ALL SELECT * FROM b".repeat(60));
+        assertEquals(SqliteCodes.INTERRUPT, assertThrows(SqliteException.class, s::step).code());
+      }
     }
   }
 

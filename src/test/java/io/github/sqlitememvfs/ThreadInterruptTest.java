@@ -248,6 +248,28 @@ class ThreadInterruptTest {
     assertEquals(2000, Sql.number(connection, "SELECT count(*) FROM u"));
   }
 
+  /** Its rows are read ahead, it has changed what it changes, and without a transaction that is committed. */
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void aWriteThatIsDoneGivesItsRows(boolean byThread) {
+    try (SqliteStatement s = connection.prepare("INSERT INTO t VALUES (1), (2), (3) RETURNING x")) {
+      long before = Sql.number(connection, "SELECT count(*) FROM t");
+      assertTrue(s.step());
+      if (byThread) {
+        Thread.currentThread().interrupt();
+      } else {
+        connection.interrupt();
+      }
+      for (int i = 2; i <= 3; i++) {
+        assertTrue(s.step());
+        assertEquals(i, s.getLong(0));
+      }
+      assertFalse(s.step());
+      assertEquals(byThread, Thread.interrupted());
+      assertEquals(before + 3, Sql.number(connection, "SELECT count(*) FROM t"));
+    }
+  }
+
   @Test
   void withoutTheOptionNothingEnds() {
     try (SqliteConnection c = vfs.open("d")) {
