@@ -81,8 +81,18 @@ class WriteAheadLogTest {
     try (Connection c = DriverManager.getConnection("jdbc:sqlite:" + file); Statement s = c.createStatement()) {
       run(s, "SELECT count(*) FROM sqlite_schema");
       run(s, "PRAGMA wal_checkpoint(TRUNCATE)");
-      return inRollbackMode(Files.readAllBytes(file)); // while the connection is open: closing it may do more
+      return inRollbackMode(whole(Files.readAllBytes(file))); // while the connection is open: closing it may do more
     }
+  }
+
+  /** Without bytes behind the last page. A checkpoint may have left some, if the frames are cut off that made the file so long. */
+  private static byte[] whole(byte[] database) {
+    ByteBuffer header = ByteBuffer.wrap(database);
+    if (database.length < 100 || header.getInt(24) != header.getInt(92) || header.getInt(28) == 0) {
+      return database;
+    }
+    int pageSize = header.getShort(16) == 1 ? 65536 : header.getShort(16);
+    return Arrays.copyOf(database, (int) Math.min(database.length, (long) header.getInt(28) * pageSize));
   }
 
   private long load(Files2 files) {
