@@ -51,8 +51,8 @@ static int note_delete(void *is_delete, int columns, char **values, char **names
  * Each connection of a host that has just been opened. If its main database says that SQLite may change its page size,
  * and its journal mode is SQLite's default, the mode becomes MEMORY: SQLite then commits a transaction that also writes
  * one file on disk without a super-journal, which we could not keep (vfs.c). A database whose schema cannot be read
- * keeps the mode that it has, and is opened all the same: the error comes when it is used. SQLite calls this as an auto
- * extension.
+ * keeps the mode that it has, and is opened all the same: the error comes when it is used. Without memory the connection
+ * is not opened. SQLite calls this as an auto extension.
  */
 static int opened(sqlite3 *db, char **error, const sqlite3_api_routines *api) {
     (void)error; /* the code says it */
@@ -60,8 +60,10 @@ static int opened(sqlite3 *db, char **error, const sqlite3_api_routines *api) {
     if (!api || api->file_control(db, "main", MV_FCNTL_IS_RESIZABLE, NULL) != SQLITE_OK) return SQLITE_OK;
     int rc = api->exec(db, "PRAGMA main.journal_mode", note_delete, &is_delete, NULL);
     if (!rc && is_delete) rc = api->exec(db, "PRAGMA main.journal_mode = MEMORY", NULL, NULL, NULL);
-    if (rc) api->exec(db, "", NULL, NULL, NULL); /* forgets the error */
-    return (rc & 0xff) == SQLITE_NOMEM ? rc : SQLITE_OK;
+    if (!rc) return SQLITE_OK;
+    int code = api->extended_errcode(db);
+    api->exec(db, "", NULL, NULL, NULL); /* forgets the error */
+    return code == SQLITE_NOMEM || code == SQLITE_IOERR_NOMEM ? SQLITE_NOMEM : SQLITE_OK;
 }
 
 static int add(sqlite3 *db, char **error, const sqlite3_api_routines *api, bool others) {

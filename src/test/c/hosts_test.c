@@ -33,6 +33,8 @@ static struct {
     bool forgetful;    /* no VFS is there, whatever was registered: hosts do not know each other's */
     int functions, modules, registered, extensions;
     int version, threadsafe;
+    void (*extension)(void); /* the auto extension that was registered last */
+    int pragma_code, last_code; /* what a pragma ends with, and what the connection says of that */
 } fake;
 
 static int fake_version(void) { return fake.version; }
@@ -76,7 +78,27 @@ static int fake_function(sqlite3 *db, const char *name, int args, int flags, voi
 static int fake_extension(void (*extension)(void)) {
     CHECK(extension);
     fake.extensions++;
+    fake.extension = extension;
     return SQLITE_OK;
+}
+
+/* All its main databases can be resized. */
+static int fake_control(sqlite3 *db, const char *schema, int op, void *arg) {
+    (void)db, (void)arg;
+    CHECK_STR(schema, "main");
+    CHECK_EQ(op, MV_FCNTL_IS_RESIZABLE);
+    return SQLITE_OK;
+}
+
+static int fake_exec(sqlite3 *db, const char *sql, sqlite3_callback row, void *arg, char **error) {
+    (void)db, (void)row, (void)arg, (void)error;
+    fake.last_code = sql[0] ? fake.pragma_code : SQLITE_OK;
+    return fake.last_code & 0xff;
+}
+
+static int fake_code(sqlite3 *db) {
+    (void)db;
+    return fake.last_code;
 }
 
 static int fake_module(sqlite3 *db, const char *name, const sqlite3_module *module, void *data) {
@@ -113,6 +135,9 @@ static sqlite3_api_routines fake_host(int version) {
         .create_function = fake_function,
         .create_module = fake_module,
         .auto_extension = fake_extension,
+        .file_control = fake_control,
+        .exec = fake_exec,
+        .extended_errcode = fake_code,
     };
 }
 
@@ -207,6 +232,24 @@ static void a_time_without_milliseconds(void) {
     REQUIRE(fake.list);
     CHECK_EQ(fake.list->xCurrentTimeInt64(fake.list, &time), SQLITE_OK);
     CHECK_EQ(time, INT64_C(2461000) * 86400000 + 21600000);
+}
+
+/* A connection that could not be told how to keep its journal is opened, unless that was for want of memory; no error of ours stays in it. */
+static void opening_without_memory(void) {
+    static sqlite3_api_routines api;
+    static const int codes[][2] = {{SQLITE_OK, SQLITE_OK}, {SQLITE_CORRUPT, SQLITE_OK}, {SQLITE_LOCKED, SQLITE_OK},
+        {SQLITE_NOMEM, SQLITE_NOMEM}, {SQLITE_IOERR_NOMEM, SQLITE_NOMEM}, {SQLITE_IOERR_READ, SQLITE_OK}};
+    api = fake_host(3040001);
+    load_into(&api, SQLITE_OK, NULL);
+    REQUIRE(fake.extension);
+    int (*opened)(sqlite3 *, char **, const sqlite3_api_routines *) = (int (*)(sqlite3 *, char **, const sqlite3_api_routines *))fake.extension;
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        char *error = NULL;
+        fake.pragma_code = codes[i][0];
+        CHECK_EQ(opened(NULL, &error, &api), codes[i][1]);
+        CHECK_EQ(fake.last_code, SQLITE_OK);
+        CHECK(!error);
+    }
 }
 
 static void a_taken_name(void) {
@@ -676,6 +719,7 @@ int main(int argc, char **argv) {
     RUN(an_old_host_is_refused);
     RUN(the_oldest_host);
     RUN(a_time_without_milliseconds);
+    RUN(opening_without_memory);
     RUN(a_taken_name);
     RUN(a_host_without_a_system);
     RUN(a_host_without_mutexes);

@@ -7,17 +7,14 @@ import java.nio.channels.spi.AbstractInterruptibleChannel;
  * Ends what a connection runs when the thread that runs it is interrupted ({@link OpenOptions#interruptible}).
  *
  * <p>{@link Thread#interrupt} tells nobody but interruptible channels: it closes the one in which its thread is. So
- * each native call that may take long is
- * such a channel ({@link Call}). One that was closed is not used again.
+ * each native call that may take long is such a channel ({@link Call}). One that was closed is not used again.
  *
- * <p>Used under the connection's lock, but for {@link Call#implCloseChannel}: that runs in the thread that
- * interrupts. It may come late (since JDK 23), when
- * the call has ended and another one runs, and then does nothing.
+ * <p>Used under the connection's lock, but for {@link Call#implCloseChannel}: that runs in the thread that interrupts.
+ * It may come late (since JDK 23), when the call has ended and another one runs, and then does nothing.
  *
  * <p><b>Order of locks.</b> {@link Thread#interrupt} may hold a lock of the thread that it interrupts, which {@link
- * #begin} and {@link #end} take, too; then
- * comes the connection's {@link ConnectionHandle#interruptMonitor}. So whoever holds the monitor neither begins nor
- * ends a call.
+ * #begin} and {@link #end} take, too; then comes the connection's {@link ConnectionHandle#interruptMonitor}. So whoever
+ * holds the monitor neither begins nor ends a call.
  */
 final class ThreadInterrupts {
   /** What a thread that came interrupted may still do: a look is a thousand of SQLite's instructions. */
@@ -82,8 +79,8 @@ final class ThreadInterrupts {
   }
 
   /**
-   * A native call of this thread begins. {@link #end} has to follow, also when this throws. looks: if the thread
-   * comes interrupted.
+   * A native call of this thread begins. {@link #end} has to follow, also when this throws. looks: if the thread comes
+   * interrupted.
    */
   void begin(int looks) {
     reached = false;
