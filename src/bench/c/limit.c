@@ -10,8 +10,8 @@
  * Whatever fails ends the program with a message.
  */
 #ifndef STOCK
-#include "store.h"
-#include "vfs.h"
+#include "store/store.h"
+#include "vfs/vfs.h"
 #endif
 #include "sqlite3.h"
 

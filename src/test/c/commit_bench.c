@@ -10,8 +10,8 @@
 #include "check.h"
 #include "sql_util.h"
 #include "sqlite3.h"
-#include "store.h"
-#include "vfs.h"
+#include "store/store.h"
+#include "vfs/vfs.h"
 
 #include <pthread.h>
 

@@ -24,8 +24,8 @@
  * own, so that steps can be left out.
  */
 #include "check.h"
-#include "engine.h"
-#include "rows.h"
+#include "engine/engine.h"
+#include "engine/rows.h"
 #include "vfs_util.h"
 
 #include <dlfcn.h>

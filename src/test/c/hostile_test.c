@@ -15,9 +15,9 @@
  * bytes behind it as store.h promises, and look whether a copy was written to.
  */
 #include "check.h"
-#include "engine.h"
-#include "store.h"
-#include "vfs.h"
+#include "engine/engine.h"
+#include "store/store.h"
+#include "vfs/vfs.h"
 #include "sqlite3.h"
 
 #include <signal.h>

@@ -8,9 +8,9 @@
  */
 #define _GNU_SOURCE
 #include "check.h"
-#include "extension.h"
+#include "extension/extension.h"
 #include "sql_util.h"
-#include "vfs.h"
+#include "vfs/vfs.h"
 
 #define SQLITE_CORE 1
 #include "sqlite3ext.h"

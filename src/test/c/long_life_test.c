@@ -6,8 +6,8 @@
 #include "check.h"
 #include "sql_util.h"
 #include "sqlite3.h"
-#include "store.h"
-#include "vfs.h"
+#include "store/store.h"
+#include "vfs/vfs.h"
 
 #ifdef __SANITIZE_ADDRESS__ /* each takes six times as long */
 static int64_t commits = 100000, forks = 10000;

@@ -2,8 +2,8 @@
  * What a store does with one database takes no time by how many others there are. Counted, not timed: the databases that it looks at.
  */
 #include "check.h"
-#include "store.h"
-#include "store_internal.h"
+#include "store/store.h"
+#include "store/store_internal.h"
 #include "store_util.h"
 
 enum { MANY = 30000, FEW = 100 };

@@ -17,7 +17,7 @@
  * Steps come from bytes, any bytes: compiled with MV_FUZZER defined it is a libFuzzer target.
  */
 #include "check.h"
-#include "store.h"
+#include "store/store.h"
 #include "store_util.h"
 #include "sqlite3.h"
 

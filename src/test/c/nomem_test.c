@@ -19,8 +19,8 @@
  * every_allocation is asked for.
  */
 #include "check.h"
-#include "store_internal.h"
-#include "vfs.h"
+#include "store/store_internal.h"
+#include "vfs/vfs.h"
 #include "sqlite3.h"
 
 /* ---- memory that can be refused ---------------------------------------------------------------------- */

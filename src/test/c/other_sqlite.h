@@ -5,7 +5,7 @@
 
 #include "check.h"
 #include "sqlite3.h"
-#include "vfs.h"
+#include "vfs/vfs.h"
 
 #ifndef _WIN32
 #include <dlfcn.h>

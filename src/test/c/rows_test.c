@@ -6,8 +6,8 @@
  *     rows_test SEED COUNT     COUNT hostile parameters from SEED on
  */
 #include "check.h"
-#include "engine.h"
-#include "rows.h"
+#include "engine/engine.h"
+#include "engine/rows.h"
 #include "sql_util.h"
 #include "sqlite3.h"
 

@@ -25,8 +25,8 @@
  * SQLITE_SCHEMA.
  */
 #include "check.h"
-#include "store.h"
-#include "vfs.h"
+#include "store/store.h"
+#include "vfs/vfs.h"
 #include "sqlite3.h"
 
 #include <pthread.h>

@@ -5,10 +5,10 @@
  *
  * What is right says the same SQLite on `:memory:`, whose sorter keeps its records in the other way (sorter.h).
  */
-#include "scratch.h"
+#include "vfs/scratch.h"
 #include "sql_util.h"
-#include "store.h"
-#include "vfs.h"
+#include "store/store.h"
+#include "vfs/vfs.h"
 
 /* ---- memory that is counted and refused -------------------------------------------------------------- */
 

@@ -9,9 +9,9 @@
  */
 #define _GNU_SOURCE
 #include "check.h"
-#include "engine.h"
-#include "store.h"
-#include "vfs.h"
+#include "engine/engine.h"
+#include "store/store.h"
+#include "vfs/vfs.h"
 #include "sqlite3.h"
 
 #include <pthread.h>

@@ -4,9 +4,9 @@
  *     store_test [WORD...]         the tests whose names hold a word; --list prints them
  */
 #include "check.h"
-#include "store.h"
+#include "store/store.h"
 #include "store_util.h"
-#include "sync.h"
+#include "store/sync.h"
 #include "sqlite3.h"
 
 #include <pthread.h>

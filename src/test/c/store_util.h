@@ -5,7 +5,7 @@
 #define MV_STORE_UTIL_H
 
 #include "check.h"
-#include "store.h"
+#include "store/store.h"
 #include "sqlite3.h"
 
 __attribute__((unused)) static mv_store *new_store(uint32_t block_size, uint64_t max_bytes) {

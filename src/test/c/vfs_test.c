@@ -4,15 +4,15 @@
  *     vfs_test [WORD...]      the tests whose names hold a word; --list prints them
  */
 #include "check.h"
-#include "engine.h"
-#include "journal.h"
-#include "rows.h"
+#include "engine/engine.h"
+#include "vfs/journal.h"
+#include "engine/rows.h"
 #include "sql_util.h"
 #include "sqlite3.h"
-#include "store.h"
+#include "store/store.h"
 #include "store_util.h"
-#include "sync.h"
-#include "vfs.h"
+#include "store/sync.h"
+#include "vfs/vfs.h"
 #include "vfs_util.h"
 
 #include <pthread.h>

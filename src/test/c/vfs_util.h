@@ -3,11 +3,11 @@
 #define MV_VFS_UTIL_H
 
 #include "check.h"
-#include "engine.h"
+#include "engine/engine.h"
 #include "sql_util.h"
 #include "sqlite3.h"
-#include "store.h"
-#include "vfs.h"
+#include "store/store.h"
+#include "vfs/vfs.h"
 
 /* A store and its VFS under a name of its own. */
 typedef struct env {

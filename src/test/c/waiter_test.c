@@ -4,13 +4,13 @@
  * A waiter's caller here sleeps on a flag of its own. Its wake function is called by whoever lets go of the slot.
  */
 #include "check.h"
-#include "engine.h"
-#include "rows.h"
+#include "engine/engine.h"
+#include "engine/rows.h"
 #include "sqlite3.h"
-#include "store.h"
+#include "store/store.h"
 #include "store_util.h"
-#include "sync.h"
-#include "vfs.h"
+#include "store/sync.h"
+#include "vfs/vfs.h"
 
 #include <pthread.h>
 #include <stdlib.h>
