@@ -1,9 +1,9 @@
 /* Loads: new content from a stream of bytes, and of a write-ahead log. See store.h. */
 #include "store/store_internal.h"
+#include "store/memory.h"
 #include "store/wal.h"
 
 #include "store/looks.h"
-#include "sqlite3.h"
 
 #include <assert.h>
 #include <stdio.h>

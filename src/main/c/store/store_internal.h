@@ -1,6 +1,9 @@
 /*
- * What store.c, version.c, writer.c, txn.c and load.c share: the structures of store.h, and the steps that lead from one to the other.
- * Their rules are at the head of store.h.
+ * The structures of store.h, and what the files of store/ call of each other. Each file calls only those above it:
+ *
+ *   slab, table   store   version   lease   database   writer   names, stats   txn, load
+ *
+ * The rules of the structures are at the head of store.h.
  */
 #ifndef MV_STORE_INTERNAL_H
 #define MV_STORE_INTERNAL_H
@@ -27,10 +30,10 @@ struct mv_database {
     mv_store *store;          /* fixed at creation, as are the name and floor */
     char *name;
     size_t name_len;
-    uint64_t hash;
     uint64_t floor;           /* births up to here belong to the origin; 0 if this is no fork */
 
-    mv_database *same_hash;   /* under the store's mutex, as all below */
+    uint64_t hash;            /* of its name; under the store's mutex, as all of this group */
+    mv_database *same_hash;
     bool named;               /* found under its name */
     mv_database *previous, *next; /* all databases */
 
@@ -71,36 +74,58 @@ struct mv_store {
     mv_database *holding;     /* under holds_mutex; taken out only under the store's mutex, too */
 };
 
+/* ---- store.c */
+
+/* Under the store's mutex: the database is known from now on. */
+void mv_store_add(mv_store *store, mv_database *db);
+/* A database without versions ends. Takes the store's mutex; the store stays held. */
+void mv_store_remove(mv_database *db);
+/* The list of databases whose leases may keep an old version. Puts the database there, if it is not there yet. */
+void mv_store_remember_held(mv_database *db);
+/* Under the store's mutex: takes the database out. */
+void mv_store_forget_held(mv_database *db);
+/* Under the store's mutex: the first of the list, and the one behind; NULL: none. */
+mv_database *mv_store_first_held(mv_store *store);
+mv_database *mv_store_next_held(mv_database *db);
+
 /* ---- version.c */
 
 /* A version that is in no list. NULL: no memory. */
 mv_version *mv_version_new(mv_database *db, uint64_t number);
 /* Makes v the head of the list. Under the mutex, or with a database that nobody knows yet. */
 void mv_version_link(mv_database *db, mv_version *v);
+/* Under the mutex: takes v out of the list. */
+void mv_version_unlink(mv_version *v);
 /* Gives one reference up: a pin, or the hold that the newest version has. */
 void mv_version_unref(mv_version *v, bool pin);
-/* Makes v the newest, and takes idle leases back. Takes over what the edit made and replaced; if replace, nothing of
- * the old content is in the new. give_back: also a lease's reference to the version that was the newest. The caller has
- * the writer's slot. Returns the memory of a version, for sqlite3_free or another one, or NULL. */
-mv_version *mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace, bool give_back);
+
+/* ---- lease.c */
+
 /* Under the mutex: how many transactions leases are in, held rows included. */
 uint64_t mv_leases_in_use(const mv_database *db);
-/* Under the mutex: takes old versions back from leases that are idle, and remembers the database if rows are held of some. Returns one whose
- * last reference this was, for the caller to give up without the mutex and to come again, or NULL if all is done. */
+/* Under the mutex: takes old versions back from leases that are idle, and remembers the database if rows are held of
+ * some. Returns one whose last reference this was, for the caller to give up without the mutex and to come again, or
+ * NULL if all is done. */
 mv_version *mv_leases_collect(mv_database *db);
-/* Under the store's mutex: takes the database out of the list of those whose leases may keep old versions. */
-void mv_leases_forget(mv_database *db);
-/* Puts it there, if it is not there yet. */
-void mv_leases_remember(mv_database *db);
 /* Under the mutex, which it may let go of for a time: all of that. */
 void mv_leases_settle(mv_database *db);
 
-/* ---- store.c */
+/* ---- database.c */
 
-/* A database that nobody knows yet, with one handle and an empty version of that number. Holds the store. NULL: no memory. */
+/* A database that nobody knows yet, with one handle and an empty version of that number. Holds the store. NULL: no
+ * memory. */
 mv_database *mv_database_new(mv_store *store, const char *name, size_t len, uint64_t number);
 /* Frees one that nobody came to know, and that has nothing. NULL is allowed. */
 void mv_database_free_new(mv_database *db);
+/* Makes v the newest, and takes idle leases back. Takes over what the edit made and replaced; if replace, nothing of
+ * the old content is in the new. give_back: also a lease's reference to the version that was the newest. The caller has
+ * the write lock. Returns the memory of a version, for sqlite3_free or another one, or NULL. */
+mv_version *mv_database_publish(mv_database *db, mv_version *v, mv_edit *edit, bool replace, bool give_back);
+/* Adds what the database has to the sums. */
+void mv_database_add_stats(mv_database *db, mv_stats *out);
+
+/* ---- names.c */
+
 /* Makes the database known under its name. MV_EXISTS, MV_CLOSED: it is still the caller's. */
 mv_result mv_store_introduce(mv_store *store, mv_database *db);
 /* The number that the next version of the database of that name will have, if nothing comes in between. */

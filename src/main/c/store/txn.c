@@ -1,7 +1,7 @@
 /* Transactions. See store.h. */
 #include "store/store_internal.h"
+#include "store/memory.h"
 
-#include "sqlite3.h"
 
 #include <assert.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* See wal.h. */
 #include "store/wal.h"
+#include "store/memory.h"
 
-#include "sqlite3.h"
 #include "store/table.h"
 
 #include <stdio.h>

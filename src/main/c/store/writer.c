@@ -19,8 +19,8 @@
  * alive until that call has returned.
  */
 #include "store/store_internal.h"
+#include "store/memory.h"
 
-#include "sqlite3.h"
 
 #include <assert.h>
 #include <stdatomic.h>
