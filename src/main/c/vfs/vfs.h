@@ -7,13 +7,15 @@
  * and no part of the store (scratch.h); no name leads to them, since no journal here is ever hot: a transaction that was not
  * committed is dropped by the store.
  *
- * How SQLite's calls map onto the store is in vfs.c. Locks: the registry's mutex (which names there are, and how often each is
- * used), then a vfs's mutex (files that were refused the writer's slot), then the store's.
+ * How SQLite's calls map onto the store is in file.c, how a writer waits in wait.c, and what the hosts know in hosts.c.
+ * Locks: the registry's mutex (which names there are, and how often each is
+ * used), then a vfs's mutex (files that were refused the write lock), then the store's.
  */
 #ifndef MV_VFS_H
 #define MV_VFS_H
 
 #include "store/store.h"
+#include "vfs/codes.h"
 
 typedef struct mv_vfs mv_vfs;
 struct sqlite3_api_routines;
@@ -38,18 +40,11 @@ mv_store *mv_vfs_store(const char *name);
 bool mv_vfs_is_ours(const struct sqlite3_vfs *vfs);
 
 /* A file control, without an argument, that a database file of ours answers by SQLITE_OK if SQLite may change its page
- * size: vfs.c. */
+ * size: file.c. */
 #define MV_FCNTL_IS_RESIZABLE 0x6d760003
 
 /* Another SQLite of this process gets all that is registered, now and later; that it has them already is no error. It must never be
  * unloaded, and if it has no mutexes (so that one thread alone uses it) it gets no later ones. Returns an SQLite code: SQLITE_MISUSE if it has a VFS of a name that one of ours has, which is then set; SQLITE_NOMEM. */
 int mv_vfs_add_host(const struct sqlite3_api_routines *api, char refused[MV_MAX_VFS_NAME + 1]);
-
-/* The SQLite code (primary or extended) for a store's result. */
-int mv_sqlite_code(mv_result result);
-
-/* Whether a store's limit of bytes was given to SQLite as SQLITE_FULL in this thread since the last call. SQLite has other reasons for that
- * code: PRAGMA max_page_count, and a table whose largest rowid is taken. */
-bool mv_limit_reached(void);
 
 #endif
