@@ -108,7 +108,7 @@ final class ConnectionHandle {
   private long waitedNanos;
 
   /** How that ended; null: it has not waited. Under the lock. */
-  private WriterTurn waitEnded;
+  private WriteLockWait lastWait;
 
   /** Made beforehand: nothing may fail once there is a waiter. */
   private final LongSupplier takeWaiter = () -> Native.takeWaiter(address());
@@ -185,7 +185,7 @@ final class ConnectionHandle {
 
   private void entered() {
     interruptsBefore = interrupts;
-    startWaits(); // an error now has nothing to do with how an earlier call waited
+    resetWaits(); // an error now has nothing to do with how an earlier call waited
   }
 
   /**
@@ -237,7 +237,7 @@ final class ConnectionHandle {
   void exit() {
     lock.unlock();
     if (pending) {
-      serveForgotten();
+      closeForgotten();
     }
   }
 
@@ -444,7 +444,7 @@ final class ConnectionHandle {
     if (statement.parameters.rows() == 0) {
       return 0;
     }
-    statement.takeBack(); // long values of the row that is being bound, which stays
+    statement.fetchLongValues(); // long values of the row that is being bound, which stays
     String savepoint = beginLocked();
     long[] results = new long[Native.BATCH_STATE];
     long rows;
@@ -473,7 +473,7 @@ final class ConnectionHandle {
       code = runScript(script, state);
       while (code == Native.WAIT) {
         int start = out[0];
-        code = awaitWriter(state[Native.SCRIPT_WAITING]);
+        code = awaitWriteLock(state[Native.SCRIPT_WAITING]);
         if (code != SqliteCodes.OK) {
           throw error(code, null, script, start, out[1], out[2]);
         }
@@ -500,7 +500,7 @@ final class ConnectionHandle {
   }
 
   private int runScript(byte[] script, long[] state) {
-    startWaits();
+    resetWaits();
     if (threadInterrupts == null) {
       return Native.execute(address, script, inBody(), timer, statementMicros, out, state);
     }
@@ -513,25 +513,25 @@ final class ConnectionHandle {
   }
 
   /** Something is run that has not waited yet. */
-  void startWaits() {
+  void resetWaits() {
     waitedNanos = 0;
-    waitEnded = null;
+    lastWait = null;
   }
 
   /**
    * After {@link Native#WAIT}: waits until it is the statement's turn to write. OK: it is. Else the statement is over, with that code.
    */
-  int awaitWriter(long statement) {
+  int awaitWriteLock(long statement) {
     long start = System.nanoTime();
     try {
       waiting = Thread.currentThread();
-      waitEnded = WriterTurn.await(takeWaiter, this, interrupted);
+      lastWait = WriteLockWait.await(takeWaiter, this, interrupted);
     } finally {
       waiting = null;
       waitedNanos += System.nanoTime() - start;
     }
-    switch (waitEnded) {
-      case COME:
+    switch (lastWait) {
+      case RESERVED:
         return SqliteCodes.OK;
       case TIMED_OUT:
         return SqliteCodes.BUSY; // which SQLite has said already
@@ -646,12 +646,12 @@ final class ConnectionHandle {
       message = out[2] != 0 ? store.limitReached()
           : message + ": PRAGMA max_page_count is reached, or the largest rowid of a table is taken";
     } else if (primary == SqliteCodes.BUSY || primary == SqliteCodes.LOCKED || primary == SqliteCodes.ERROR) {
-      message = LockMessages.complete(extended, message, waitEnded == WriterTurn.TIMED_OUT ? waitedNanos : 0,
+      message = LockMessages.complete(extended, message, lastWait == WriteLockWait.TIMED_OUT ? waitedNanos : 0,
           Native.getBusyTimeout(address), statements);
     }
     if (code == SqliteCodes.INTERRUPT && timer != 0 && Native.timerExpired(timer)) {
       message = "the statement took longer than its timeout of " + TimeUnit.MICROSECONDS.toMillis(statementMicros) + " ms";
-    } else if (code == SqliteCodes.INTERRUPT && waitEnded == WriterTurn.CANCELLED) {
+    } else if (code == SqliteCodes.INTERRUPT && lastWait == WriteLockWait.CANCELLED) {
       message += (interrupts == interruptsBefore ? ": the thread was," : "") + " while it waited for the connection that is writing the database";
     } else if (code == SqliteCodes.INTERRUPT && threadInterrupts != null && threadInterrupts.reached()) {
       message += ": the thread was";
@@ -722,7 +722,7 @@ final class ConnectionHandle {
       while (statement.address != 0 && owner != null && owner != Thread.currentThread()) {
         free.awaitUninterruptibly();
       }
-      startWaits();
+      resetWaits();
       int code = finalizeStatement(statement);
       if (code != SqliteCodes.OK) {
         throw error(code, statement.sql, null);
@@ -812,17 +812,17 @@ final class ConnectionHandle {
   void forget() {
     forgotten = true;
     pending = true;
-    serveForgotten();
+    closeForgotten();
   }
 
   /** The {@link SqliteStatement} was forgotten. */
   void forget(StatementHandle statement) {
     forgottenStatements.add(statement);
     pending = true;
-    serveForgotten();
+    closeForgotten();
   }
 
-  private void serveForgotten() {
+  private void closeForgotten() {
     while (pending && lock.tryLock()) {
       try {
         pending = false;

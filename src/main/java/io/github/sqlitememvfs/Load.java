@@ -62,7 +62,7 @@ final class Load implements AutoCloseable {
     Transfer.checkBlocking(in);
     boolean direct = Transfer.isOfPlatform(in);
     ByteBuffer buffer = null;
-    Transfer.Patience patience = new Transfer.Patience();
+    Transfer.StallCheck stalls = new Transfer.StallCheck();
     while (true) {
       handle.checkOpen();
       // Straight into the block's memory if there is enough of it in one piece, and the channel cannot keep the buffer.
@@ -73,7 +73,7 @@ final class Load implements AutoCloseable {
         if (ended) {
           return;
         }
-        patience.moved(space.position(), in);
+        stalls.moved(space.position(), in);
       } else {
         if (buffer == null) {
           buffer = ByteBuffer.allocateDirect(Transfer.BUFFER_BYTES);
@@ -84,7 +84,7 @@ final class Load implements AutoCloseable {
         if (ended) {
           return;
         }
-        patience.moved(buffer.position(), in);
+        stalls.moved(buffer.position(), in);
       }
     }
   }
@@ -124,7 +124,7 @@ final class Load implements AutoCloseable {
     int result;
     while ((result = Native.publish(store, name, address, 0)) == Native.MV_BUSY) {
       long waited = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - start);
-      if (waited >= most || awaitWriter(most - waited) == WriterTurn.TIMED_OUT) {
+      if (waited >= most || awaitWriteLock(most - waited) == WriteLockWait.TIMED_OUT) {
         throw busy(most);
       }
     }
@@ -133,14 +133,14 @@ final class Load implements AutoCloseable {
     return frames;
   }
 
-  private WriterTurn awaitWriter(long micros) {
-    WriterTurn turn = handle.await(() -> newWaiter(micros), this);
-    if (turn == WriterTurn.CANCELLED) {
+  private WriteLockWait awaitWriteLock(long micros) {
+    WriteLockWait wait = handle.awaitWriteLock(() -> newWaiter(micros), this);
+    if (wait == WriteLockWait.CANCELLED) {
       handle.checkOpen();
       throw SqliteException.of(SqliteCodes.INTERRUPT, "interrupted: the thread was, while it waited for the connection that is writing database "
           + Text.quote(database) + " of " + handle.name + "; the database keeps its content");
     }
-    return turn;
+    return wait;
   }
 
   /** Zero: the database was deleted, so that there is nothing to wait for. */

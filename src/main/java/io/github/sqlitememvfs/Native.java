@@ -196,7 +196,7 @@ final class Native {
 
   static native void loadDrop(long load);
 
-  // ---- waiters: mv_waiter_*; see WriterTurn ----
+  // ---- waiters: mv_waiter_*; see WriteLockWait ----
 
   /** Puts it into the queue; whoever has to wake it unparks that thread. False: no memory. */
   static native boolean waiterStart(long waiter, Thread thread);

@@ -117,11 +117,11 @@ final class StoreHandle {
   }
 
   /** Waits for another writer, until this is closed. */
-  WriterTurn await(LongSupplier waiters, Object blocker) {
+  WriteLockWait awaitWriteLock(LongSupplier waiters, Object blocker) {
     Thread self = Thread.currentThread();
     try {
       waiting.add(self);
-      return WriterTurn.await(waiters, blocker, () -> closed);
+      return WriteLockWait.await(waiters, blocker, () -> closed);
     } finally {
       waiting.remove(self);
     }

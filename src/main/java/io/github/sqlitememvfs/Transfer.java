@@ -31,7 +31,7 @@ final class Transfer {
   private Transfer() {}
 
   /** Counts how often in a row a channel moved nothing. */
-  static final class Patience {
+  static final class StallCheck {
     private int empty;
 
     void moved(int n, Channel channel) throws IOException {
@@ -88,7 +88,7 @@ final class Transfer {
     pin.checkOpen();
     boolean direct = isOfPlatform(out);
     ByteBuffer buffer = null;
-    Patience patience = new Patience();
+    StallCheck stalls = new StallCheck();
     long offset = 0;
     while (offset < pin.size()) {
       long version = pin.acquire(); // for as long as the channel has the block's memory
@@ -112,7 +112,7 @@ final class Transfer {
             throw new IOException("channel " + out.getClass().getName() + " moved the buffer's position back");
           }
           offset += n;
-          patience.moved(n, out);
+          stalls.moved(n, out);
         }
       } finally {
         pin.release();

@@ -401,7 +401,7 @@ class WriterWaitTest {
         int when = at;
         assertEquals(Native.WAIT, (short) Native.fetch(statement, Native.FETCH_START, null, 0, 1, null));
         int[] looked = new int[1];
-        Error thrown = assertThrows(Error.class, () -> WriterTurn.await(() -> {
+        Error thrown = assertThrows(Error.class, () -> WriteLockWait.await(() -> {
           if (when == 0) {
             throw error; // before it is taken: SQLite's connection has it still
           }
@@ -418,7 +418,7 @@ class WriterWaitTest {
         assertServed();
       }
       assertEquals(Native.WAIT, (short) Native.fetch(statement, Native.FETCH_START, null, 0, 1, null));
-      assertEquals(WriterTurn.COME, WriterTurn.await(() -> 0, this, () -> false), "there is no waiter: it tries again");
+      assertEquals(WriteLockWait.RESERVED, WriteLockWait.await(() -> 0, this, () -> false), "there is no waiter: it tries again");
       Native.finalizeStatement(statement);
       assertServed();
     } finally {
