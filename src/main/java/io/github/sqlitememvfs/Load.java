@@ -7,10 +7,12 @@ import java.nio.channels.ReadableByteChannel;
 import java.util.concurrent.TimeUnit;
 
 /**
- * New content of a database on its way in, built beside the old. Used by the one thread that made it, which holds the
- * store.
+ * Reads the new content of a database in, beside the old content. {@link #publish} makes it the newest version. Whatever
+ * goes wrong before leaves the old content as it is.
  *
- * <p>Whatever goes wrong leaves the old content as it is: only {@link #publish} touches it.
+ * <p>Used by the one thread that made it, which has acquired the store.
+ *
+ * <p>Its C half: src/main/c/store/load.c, by src/main/c/jni/jni_load.c.
  */
 final class Load implements AutoCloseable {
   private final StoreHandle handle;
@@ -57,7 +59,10 @@ final class Load implements AutoCloseable {
     }
   }
 
-  /** Reads a channel to its end. What it put is where the buffer's position is, whatever it returns. */
+  /**
+   * Reads a channel to its end. How many bytes the channel has put is seen at the buffer's position, whatever it
+   * returns.
+   */
   void readFrom(ReadableByteChannel in) throws IOException {
     Transfer.checkBlocking(in);
     boolean direct = Transfer.isOfPlatform(in);
@@ -65,7 +70,7 @@ final class Load implements AutoCloseable {
     Transfer.StallCheck stalls = new Transfer.StallCheck();
     while (true) {
       handle.checkOpen();
-      // Straight into the block's memory if there is enough of it in one piece, and the channel cannot keep the buffer.
+      // The channel reads straight into the block's memory, if enough lies in one piece and it cannot keep the buffer.
       ByteBuffer space = direct ? space() : null;
       if (space != null) {
         boolean ended = in.read(space) < 0;
@@ -107,14 +112,14 @@ final class Load implements AutoCloseable {
     return space;
   }
 
-  /** What is read next is the database's write-ahead log. */
+  /** Notes that the database has ended, and its write-ahead log is read next. */
   void beginWal() {
     check(Native.loadWal(address));
   }
 
   /**
-   * Makes what was read the content of the database, after waiting for its writer for that long at the most. Frames that were taken
-   * from the write-ahead log.
+   * Makes what was read the newest version of the database. Waits for the write lock for that long at the most. Returns
+   * the number of frames that were taken from the write-ahead log.
    */
   long publish(long busyTimeoutMillis) {
     check(Native.loadFinish(address));
@@ -137,13 +142,14 @@ final class Load implements AutoCloseable {
     WriteLockWait wait = handle.awaitWriteLock(() -> newWaiter(micros), this);
     if (wait == WriteLockWait.CANCELLED) {
       handle.checkOpen();
-      throw SqliteException.of(SqliteCodes.INTERRUPT, "interrupted: the thread was, while it waited for the connection that is writing database "
-          + Text.quote(database) + " of " + handle.name + "; the database keeps its content");
+      throw SqliteException.of(SqliteCodes.INTERRUPT,
+          "interrupted: the thread was, while it waited for the connection that is writing database "
+              + Text.quote(database) + " of " + handle.name + "; the database keeps its content");
     }
     return wait;
   }
 
-  /** Zero: the database was deleted, so that there is nothing to wait for. */
+  /** Returns a new mv_waiter; zero if the database was deleted, so that there is nothing to wait for. */
   private long newWaiter(long micros) {
     long waiter = Native.loadWaiter(store, name, address, micros, out);
     if (waiter == 0 && out[0] != Native.MV_NOTFOUND) {
@@ -153,8 +159,10 @@ final class Load implements AutoCloseable {
   }
 
   private SqliteException busy(long micros) {
-    return SqliteException.of(SqliteCodes.BUSY, "database " + Text.quote(database) + " of " + handle.name + " is being written by another connection, "
-        + (micros == 0 ? "and the busy timeout is 0" : "and still was after the busy timeout of " + micros / 1000 + " ms") + "; it keeps its content");
+    return SqliteException.of(SqliteCodes.BUSY, "database " + Text.quote(database) + " of " + handle.name
+        + " is being written by another connection, "
+        + (micros == 0 ? "and the busy timeout is 0"
+            : "and still was after the busy timeout of " + micros / 1000 + " ms") + "; it keeps its content");
   }
 
   private void check(int result) {
@@ -174,7 +182,7 @@ final class Load implements AutoCloseable {
     return "cannot load database " + Text.quote(database) + ": " + Text.decode(Native.loadMessage(address));
   }
 
-  /** Drops what was not published. */
+  /** Drops what was read, unless it was published. */
   @Override
   public void close() {
     if (address != 0) {

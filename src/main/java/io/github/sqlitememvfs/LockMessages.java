@@ -2,25 +2,28 @@ package io.github.sqlitememvfs;
 
 import java.util.concurrent.TimeUnit;
 
-/** What the messages of {@code SQLITE_BUSY} and {@code SQLITE_LOCKED} say behind SQLite's own words: who is in the way, and what helps. */
+/**
+ * Completes the messages of {@code SQLITE_BUSY} and {@code SQLITE_LOCKED}: behind SQLite's own words they say who is in
+ * the way, and what helps.
+ */
 final class LockMessages {
   private static final int BUSY_SNAPSHOT = 517;
   private static final String LOCKED = "database is locked";
   private static final String IN_PROGRESS = "SQL statements in progress";
 
-  /** Characters of a statement that a message shows. */
+  /** Most characters of a statement that a message shows. */
   private static final int MOST_SQL = 100;
 
   private LockMessages() {}
 
   /**
-   * The message of an error that a connection got just now.
+   * Returns the message of an error that a connection got just now.
    *
    * @param code SQLite's extended code
    * @param message SQLite's words
-   * @param waitedNanos how long the statement has waited for another writer
+   * @param waitedNanos how long the statement has waited for the write lock
    * @param timeoutMillis the connection's busy timeout
-   * @param statements all of the connection's, linked by {@link StatementHandle#next}
+   * @param statements all statements of the connection, linked by {@link StatementHandle#next}
    */
   static String complete(int code, String message, long waitedNanos, int timeoutMillis, StatementHandle statements) {
     if ((code & 0xff) == SqliteCodes.LOCKED || message.endsWith(IN_PROGRESS)) {
