@@ -201,8 +201,8 @@ final class ConnectionHandle {
   }
 
   /**
-   * Throws a StackOverflowError unless there are so many frames of stack: it calls itself so often. The error comes here,
-   * before the lock is taken. In {@link #exit} it would leave the connection locked for ever.
+   * Throws a StackOverflowError unless there are so many frames of stack: it calls itself so often. The error comes
+   * here, before the lock is taken. In {@link #exit} it would leave the connection locked for ever.
    */
   private static int needStack(int frames) {
     return frames == 0 ? 0 : needStack(frames - 1) + 1;
@@ -438,7 +438,8 @@ final class ConnectionHandle {
 
   IllegalStateException bodyEndedException() {
     return new IllegalStateException("the transaction on database " + Text.quote(database) + " of " + store.name
-        + " has ended before its body: SQLite rolled it back because of an error, or the body executed COMMIT or ROLLBACK");
+        + " has ended before its body: SQLite rolled it back because of an error, or the body executed COMMIT or"
+        + " ROLLBACK");
   }
 
   int interrupts() {

@@ -43,8 +43,8 @@ public final class DatabaseStats {
   }
 
   /**
-   * {@return the bytes of memory that blocks and their tables take} They are those of all versions that are kept, and of a
-   * write transaction that is not yet committed.
+   * {@return the bytes of memory that blocks and their tables take} They are those of all versions that are kept, and
+   * of a write transaction that is not yet committed.
    */
   public long bytesInUse() {
     return bytesInUse;
@@ -60,7 +60,9 @@ public final class DatabaseStats {
     return versions;
   }
 
-  /** {@return how many pins there are: references to versions by connections that read, snapshots, streams and forks} */
+  /**
+   * {@return how many pins there are: references to versions by connections that read, snapshots, streams and forks}
+   */
   public long pins() {
     return pins;
   }

@@ -7,8 +7,8 @@ import java.nio.channels.ReadableByteChannel;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Reads the new content of a database in, beside the old content. {@link #publish} makes it the newest version. Whatever
- * goes wrong before leaves the old content as it is.
+ * Reads the new content of a database in, beside the old content. {@link #publish} makes it the newest version.
+ * Whatever goes wrong before leaves the old content as it is.
  *
  * <p>Used by the one thread that made it, which has acquired the store.
  *

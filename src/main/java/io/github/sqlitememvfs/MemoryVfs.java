@@ -299,8 +299,8 @@ public final class MemoryVfs implements AutoCloseable {
     try {
       JdbcHost.load();
     } catch (NoClassDefFoundError e) {
-      throw new IllegalStateException("JDBC is not all there, " + e.getMessage() + " is missing: on the module path start"
-          + " java with --add-modules java.sql; sqlite-jdbc needs its own dependencies", e);
+      throw new IllegalStateException("JDBC is not all there, " + e.getMessage() + " is missing: on the module path"
+          + " start java with --add-modules java.sql; sqlite-jdbc needs its own dependencies", e);
     }
     return "jdbc:sqlite:" + uri(utf8) + "?vfs=" + name() + "&resizable=1&mmap_size=" + JDBC_MMAP_SIZE;
   }
@@ -339,10 +339,10 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Reads a database from a channel, with the effects and errors of {@link #deserialize(String, InputStream)}. The bytes
-   * of a platform's channel, such as a file's or a socket's, are not copied through the Java heap. The channel is read
-   * from its current position to its end and stays open, unless the thread is interrupted: that closes the platform's
-   * channels, with a {@link java.nio.channels.ClosedByInterruptException}.
+   * Reads a database from a channel, with the effects and errors of {@link #deserialize(String, InputStream)}. The
+   * bytes of a platform's channel, such as a file's or a socket's, are not copied through the Java heap. The channel is
+   * read from its current position to its end and stays open, unless the thread is interrupted: that closes the
+   * platform's channels, with a {@link java.nio.channels.ClosedByInterruptException}.
    *
    * @param database its name
    * @param in where the bytes come from, in blocking mode
@@ -367,16 +367,16 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Reads a database in WAL mode together with its write-ahead log, the {@code -wal} file beside it, with the effects and
-   * errors of {@link #deserialize(String, InputStream)}. The newest transactions stand in the log until a checkpoint,
-   * which SQLite makes when the last connection is closed. The log is read as SQLite reads it after a crash: up to the
-   * last transaction that is complete and whose checksums are right. The log may be empty; it is not read if the
-   * database is empty.
+   * Reads a database in WAL mode together with its write-ahead log, the {@code -wal} file beside it, with the effects
+   * and errors of {@link #deserialize(String, InputStream)}. The newest transactions stand in the log until a
+   * checkpoint, which SQLite makes when the last connection is closed. The log is read as SQLite reads it after a
+   * crash: up to the last transaction that is complete and whose checksums are right. The log may be empty; it is not
+   * read if the database is empty.
    *
    * <p>Both files must be of one moment. Nobody may write the database or make a checkpoint while they are read.
    *
-   * <p>A {@code -journal} file is something else. It holds what an unfinished transaction has overwritten. While there is
-   * one that is not empty, the database is not complete without it. Opening the database with SQLite, as by {@code
+   * <p>A {@code -journal} file is something else. It holds what an unfinished transaction has overwritten. While there
+   * is one that is not empty, the database is not complete without it. Opening the database with SQLite, as by {@code
    * sqlite3 FILE .schema}, rolls that transaction back.
    *
    * @param database its name
@@ -508,8 +508,8 @@ public final class MemoryVfs implements AutoCloseable {
   /**
    * Returns the newest committed version of a database as arrays. Every iterator gives the same bytes, from the start.
    *
-   * <p>The version stays in memory until the garbage collector finds the returned object and its iterators forgotten, or
-   * this is closed. The end of an iterator does not release it, since another one may follow. The stream of {@link
+   * <p>The version stays in memory until the garbage collector finds the returned object and its iterators forgotten,
+   * or this is closed. The end of an iterator does not release it, since another one may follow. The stream of {@link
    * #serialize(String)} releases the version at its end, a {@link #snapshot} when it is closed.
    *
    * @param database its name
@@ -547,8 +547,8 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Creates a database from the newest committed version of another. Costs the same whatever the size: both share blocks
-   * until one of them changes them.
+   * Creates a database from the newest committed version of another. Costs the same whatever the size: both share
+   * blocks until one of them changes them.
    *
    * @param database name of the origin
    * @param newName name of the new database
@@ -670,10 +670,10 @@ public final class MemoryVfs implements AutoCloseable {
   }
 
   /**
-   * Closes this and all that was opened from it. It interrupts and rolls back what connections are running, closes their
-   * statements, and ends snapshots and streams. It returns when the calls that connections were running have ended. It
-   * may be called inside the body of a transaction, too. A database that another thread reads in or writes out fails
-   * soon after. Does nothing if this is closed already.
+   * Closes this and all that was opened from it. It interrupts and rolls back what connections are running, closes
+   * their statements, and ends snapshots and streams. It returns when the calls that connections were running have
+   * ended. It may be called inside the body of a transaction, too. A database that another thread reads in or writes
+   * out fails soon after. Does nothing if this is closed already.
    */
   @Override
   public void close() {

@@ -191,7 +191,9 @@ final class Parameters {
 
   // ---- one execution ----
 
-  /** Returns what {@link Native#fetch} is given; null if SQLite has kept the values of the last call and none changed. */
+  /**
+   * Returns what {@link Native#fetch} is given; null if SQLite has kept the values of the last call and none changed.
+   */
   byte[] toRun(boolean kept) {
     boolean send = count > 0 && (changed || !kept);
     changed = false;

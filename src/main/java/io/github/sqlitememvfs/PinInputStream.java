@@ -5,11 +5,11 @@ import java.io.InputStream;
 import java.io.OutputStream;
 
 /**
- * A stream of the bytes of a pinned version, or of a range of them. It owns the pin and closes it, or the pin is that of
- * a {@link Snapshot}.
+ * A stream of the bytes of a pinned version, or of a range of them. It owns the pin and closes it, or the pin is that
+ * of a {@link Snapshot}.
  *
- * <p>{@link #mark} and {@link #reset} work without limit. A stream that owns its pin closes it at the end of the stream,
- * unless it is marked.
+ * <p>{@link #mark} and {@link #reset} work without limit. A stream that owns its pin closes it at the end of the
+ * stream, unless it is marked.
  */
 final class PinInputStream extends InputStream {
   private static final int ONE = 1;

@@ -7,8 +7,8 @@ import java.nio.channels.SeekableByteChannel;
 import java.nio.channels.WritableByteChannel;
 
 /**
- * A snapshot: keeps one committed version of a database, which never changes. Taking one costs the same for 1 MB and for
- * 10 GB: nothing is copied. A snapshot neither waits for writers nor makes them wait.
+ * A snapshot: keeps one committed version of a database, which never changes. Taking one costs the same for 1 MB and
+ * for 10 GB: nothing is copied. A snapshot neither waits for writers nor makes them wait.
  *
  * <p><b>Memory.</b> A snapshot keeps the blocks that later commits have replaced, if no older snapshot keeps them
  * already. So an old snapshot of a database that is written a lot costs up to its own size.
@@ -54,8 +54,8 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Returns a new stream of the bytes, from the start. It can be marked and reset without limit. A closed stream throws an
-   * {@link IOException} as streams do.
+   * Returns a new stream of the bytes, from the start. It can be marked and reset without limit. A closed stream throws
+   * an {@link IOException} as streams do.
    *
    * @return the stream; not closing it costs nothing
    */
@@ -66,8 +66,9 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Returns a new stream of a range of the bytes, such as a part of an upload. Costs the same wherever the range lies. The
-   * stream is otherwise as that of {@link #newInputStream()}; without a mark, reset goes to the first byte of the range.
+   * Returns a new stream of a range of the bytes, such as a part of an upload. Costs the same wherever the range lies.
+   * The stream is otherwise as that of {@link #newInputStream()}; without a mark, reset goes to the first byte of the
+   * range.
    *
    * @param offset of the first byte
    * @param length number of bytes
@@ -110,9 +111,9 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Writes all bytes to a channel, at its current position. The channel stays open, unless the thread is interrupted: that
-   * closes the platform's channels, with a {@link java.nio.channels.ClosedByInterruptException}. To those, such as files
-   * and sockets, the bytes go without a copy through the Java heap.
+   * Writes all bytes to a channel, at its current position. The channel stays open, unless the thread is interrupted:
+   * that closes the platform's channels, with a {@link java.nio.channels.ClosedByInterruptException}. To those, such as
+   * files and sockets, the bytes go without a copy through the Java heap.
    *
    * @param out where the bytes go, in blocking mode
    * @throws IOException if the channel throws it
@@ -125,8 +126,8 @@ public final class Snapshot implements AutoCloseable {
   }
 
   /**
-   * Creates a database of this version in the same {@link MemoryVfs}. Costs the same whatever the size: both share blocks
-   * until one of them changes them. The fork stays when the snapshot is closed and when the origin is deleted.
+   * Creates a database of this version in the same {@link MemoryVfs}. Costs the same whatever the size: both share
+   * blocks until one of them changes them. The fork stays when the snapshot is closed and when the origin is deleted.
    *
    * @param newName name of the new database
    * @throws IllegalArgumentException if there is a database of that name, or a database cannot have it

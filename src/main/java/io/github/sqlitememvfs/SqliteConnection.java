@@ -43,12 +43,12 @@ public final class SqliteConnection implements AutoCloseable {
 
   /**
    * Runs a script of any number of statements, separated by semicolons. Rows that they give are dropped. The first
-   * error ends the script. What ran before stays, and so does a transaction that is open: the caller commits it or rolls
-   * it back.
+   * error ends the script. What ran before stays, and so does a transaction that is open: the caller commits it or
+   * rolls it back.
    *
    * @param script the SQL; empty is fine
-   * @return how many rows its statements inserted, changed or deleted, those changed by triggers and foreign key actions
-   *     not counted
+   * @return how many rows its statements inserted, changed or deleted, those changed by triggers and foreign key
+   *     actions not counted
    * @throws SqliteException if a statement fails; its {@link SqliteException#sql sql} is that statement alone
    * @throws SqliteBusyException if another connection held the write lock for longer than the busy timeout
    * @throws SqliteFullException if the limit of bytes is reached
@@ -159,14 +159,14 @@ public final class SqliteConnection implements AutoCloseable {
    * Runs a body in a transaction: commits when the body returns, rolls back and rethrows whatever it throws.
    *
    * <p>The outermost transaction is {@code BEGIN IMMEDIATE}, so that it waits for the write lock at its start and not
-   * half-way; on a read-only connection it is {@code BEGIN}. Inside a transaction, be it from this method or from SQL, it
-   * is a savepoint: only the inner body is rolled back, and the outer one can go on if it catches what was thrown.
+   * half-way; on a read-only connection it is {@code BEGIN}. Inside a transaction, be it from this method or from SQL,
+   * it is a savepoint: only the inner body is rolled back, and the outer one can go on if it catches what was thrown.
    *
    * <p>The body runs nothing outside the transaction. SQLite rolls back all of it after some errors: the limit of bytes
    * or memory is reached, a write is interrupted, {@code ON CONFLICT ROLLBACK}, {@code RAISE(ROLLBACK)}. If the body
    * catches the exception and goes on, whatever it executes, inner transactions included, throws an {@link
-   * IllegalStateException}, and so does this method at its end. The same holds for a body that executes {@code COMMIT} or
-   * {@code ROLLBACK} itself, which it should not: that statement is done, and those after it fail.
+   * IllegalStateException}, and so does this method at its end. The same holds for a body that executes {@code COMMIT}
+   * or {@code ROLLBACK} itself, which it should not: that statement is done, and those after it fail.
    *
    * <p>When this method returns or throws, its transaction is no longer open. For that, the roll-back after an {@link
    * #interrupt} also ends the connection's statements that are on a row. (If SQLite should be unable to roll back even
@@ -180,8 +180,8 @@ public final class SqliteConnection implements AutoCloseable {
    * @throws E if the body threw it; an error of the roll-back is added to it as suppressed
    * @throws SqliteException if the transaction cannot be begun or committed; it is rolled back
    * @throws SqliteBusyException if another connection held the write lock for longer than the busy timeout
-   * @throws IllegalStateException if the connection is closed, or if it was closed, or the transaction had ended, by the
-   *     time that the body returned
+   * @throws IllegalStateException if the connection is closed, or if it was closed, or the transaction had ended, by
+   *     the time that the body returned
    */
   public <E extends Exception> void transaction(TransactionBody<E> body) throws E {
     if (body == null) {
@@ -203,8 +203,8 @@ public final class SqliteConnection implements AutoCloseable {
    * @throws E if the body threw it; an error of the roll-back is added to it as suppressed
    * @throws SqliteException if the transaction cannot be begun or committed; it is rolled back
    * @throws SqliteBusyException if another connection held the write lock for longer than the busy timeout
-   * @throws IllegalStateException if the connection is closed, or if it was closed, or the transaction had ended, by the
-   *     time that the body returned
+   * @throws IllegalStateException if the connection is closed, or if it was closed, or the transaction had ended, by
+   *     the time that the body returned
    */
   public <T, E extends Exception> T transactionWithResult(TransactionWork<T, E> work) throws E {
     if (work == null) {
@@ -276,13 +276,13 @@ public final class SqliteConnection implements AutoCloseable {
   // ---- settings ----
 
   /**
-   * Ends what the connection is running, from any thread and without waiting for the end. The interrupted call fails with
-   * {@code SQLITE_INTERRUPT} (9). So does a call that waits for the write lock.
+   * Ends what the connection is running, from any thread and without waiting for the end. The interrupted call fails
+   * with {@code SQLITE_INTERRUPT} (9). So does a call that waits for the write lock.
    *
-   * <p>A statement that is on a row counts as running, between its steps, too: its next step fails, even if the next row
-   * was read ahead. Until each such statement was stepped, reset or closed, all else that the connection executes fails
-   * as well, unless SQLite has come to the end of each of them already (see {@link SqliteStatement}). If there is no such
-   * statement, and no call is running, the interrupt has no effect.
+   * <p>A statement that is on a row counts as running, between its steps, too: its next step fails, even if the next
+   * row was read ahead. Until each such statement was stepped, reset or closed, all else that the connection executes
+   * fails as well, unless SQLite has come to the end of each of them already (see {@link SqliteStatement}). If there is
+   * no such statement, and no call is running, the interrupt has no effect.
    */
   public void interrupt() {
     boolean open = handle.interrupt();

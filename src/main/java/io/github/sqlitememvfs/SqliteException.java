@@ -4,18 +4,18 @@ package io.github.sqlitememvfs;
  * Says that SQLite reported an error, or the library one with a code of SQLite. The codes are those of <a
  * href="https://www.sqlite.org/rescode.html">Result and Error Codes</a> in SQLite's documentation.
  *
- * <p>The message is SQLite's, followed by the symbolic name and number of the extended code, for example
- * {@code UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The message does not have the SQL, which may
- * hold data that should not be in a log; {@link #sql} has it. If a statement of a script fails, the message tells which
- * one: its number, its line and column, and how it begins, with {@code ?} for each text, blob and number. (Where another
+ * <p>The message is SQLite's, followed by the symbolic name and number of the extended code, for example {@code UNIQUE
+ * constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The message does not have the SQL, which may hold data that
+ * should not be in a log; {@link #sql} has it. If a statement of a script fails, the message tells which one: its
+ * number, its line and column, and how it begins, with {@code ?} for each text, blob and number. (Where another
  * statement of the connection is in the way, as of a {@code DROP TABLE}, the message shows the first 100 characters of
  * that one.)
  *
  * <p>The subclasses are for errors that programs branch on: {@link SqliteBusyException}, {@link
- * SqliteConstraintException}, {@link SqliteFullException}, {@link SqliteCorruptException}. If the system refuses memory,
- * a plain {@code SqliteException} with code {@code SQLITE_NOMEM} (7) is thrown; if the JVM does, an {@link
- * OutOfMemoryError}. Any method that needs memory may throw either. The call that throws has then committed
- * nothing, and nothing else is lost.
+ * SqliteConstraintException}, {@link SqliteFullException}, {@link SqliteCorruptException}. If the system refuses
+ * memory, a plain {@code SqliteException} with code {@code SQLITE_NOMEM} (7) is thrown; if the JVM does, an {@link
+ * OutOfMemoryError}. Any method that needs memory may throw either. The call that throws has then committed nothing,
+ * and nothing else is lost.
  */
 public class SqliteException extends RuntimeException {
   private static final long serialVersionUID = 1L;

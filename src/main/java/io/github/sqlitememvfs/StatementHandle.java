@@ -107,7 +107,8 @@ final class StatementHandle {
   /** Looks of the timer ({@link ThreadInterrupts#LOOKS}) after which such a thread's statement ends. */
   private int looksLeft;
 
-  StatementHandle(ConnectionHandle connection, String sql, long address, int parameters, int columns, boolean readOnly) {
+  StatementHandle(ConnectionHandle connection, String sql, long address, int parameters, int columns,
+      boolean readOnly) {
     this.connection = connection;
     this.sql = sql;
     this.address = address;

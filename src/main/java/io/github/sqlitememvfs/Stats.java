@@ -33,8 +33,9 @@ public final class Stats {
   }
 
   /**
-   * {@return the bytes of memory that blocks and their tables take} They are those of all versions that are kept, of write
-   * transactions that are not yet committed and of databases that are being read in. {@link #maxBytes} limits them.
+   * {@return the bytes of memory that blocks and their tables take} They are those of all versions that are kept, of
+   * write transactions that are not yet committed and of databases that are being read in. {@link #maxBytes} limits
+   * them.
    */
   public long bytesInUse() {
     return bytesInUse;
@@ -60,7 +61,9 @@ public final class Stats {
     return versions;
   }
 
-  /** {@return how many pins there are: references to versions by connections that read, snapshots, streams and forks} */
+  /**
+   * {@return how many pins there are: references to versions by connections that read, snapshots, streams and forks}
+   */
   public long pins() {
     return pins;
   }
@@ -76,8 +79,8 @@ public final class Stats {
   }
 
   /**
-   * Returns the statistics of each database that has a name. They are taken one after the other: while others write, the
-   * numbers need not add up to those of the whole.
+   * Returns the statistics of each database that has a name. They are taken one after the other: while others write,
+   * the numbers need not add up to those of the whole.
    *
    * @return an unmodifiable map by name, in the order of {@link MemoryVfs#databases}
    */
@@ -87,8 +90,8 @@ public final class Stats {
 
   @Override
   public String toString() {
-    return "Stats[bytesInUse=" + bytesInUse + ", bytesReserved=" + bytesReserved + ", maxBytes=" + maxBytes + ", blocks="
-        + blocks + ", versions=" + versions + ", pins=" + pins + ", forks=" + forks + ", databases=" + databases
+    return "Stats[bytesInUse=" + bytesInUse + ", bytesReserved=" + bytesReserved + ", maxBytes=" + maxBytes
+        + ", blocks=" + blocks + ", versions=" + versions + ", pins=" + pins + ", forks=" + forks + ", databases=" + databases
         + ", perDatabase=" + perDatabase + "]";
   }
 }

@@ -15,8 +15,8 @@ final class Transfer {
   static final int BUFFER_BYTES = 256 * 1024;
 
   /**
-   * Size of that buffer for a stream of unknown length, until it has given {@link #SMALL_BYTES}: a small load spends more
-   * on a new array than on calls.
+   * Size of that buffer for a stream of unknown length, until it has given {@link #SMALL_BYTES}: a small load spends
+   * more on a new array than on calls.
    */
   static final int SMALL_BUFFER_BYTES = 64 * 1024;
 
