@@ -35,8 +35,8 @@ final class LockMessages {
     if (code == BUSY_SNAPSHOT) {
       return message + ": another connection has committed since this transaction, or a statement that is still on a"
           + " row, first read the database, so that it reads an older version and cannot write. Roll back, reset open"
-          + " statements, and begin again with BEGIN IMMEDIATE or transaction(...), which keep other writers out from the"
-          + " start";
+          + " statements, and begin again with BEGIN IMMEDIATE or transaction(...), which keep other writers out from"
+          + " the start";
     }
     if (code != SqliteCodes.BUSY) {
       return message;
@@ -50,8 +50,8 @@ final class LockMessages {
           + ": another connection is writing it, and the busy timeout is 0 ms, so that this one does not wait";
     }
     return message + ": another connection is writing it, and this transaction, or a statement that is still on a row,"
-        + " has read it before: to wait would be in vain, since what it reads will be an older version. Begin with BEGIN"
-        + " IMMEDIATE or transaction(...) where a transaction writes after it has read";
+        + " has read it before: to wait would be in vain, since what it reads will be an older version. Begin with"
+        + " BEGIN IMMEDIATE or transaction(...) where a transaction writes after it has read";
   }
 
   private static String inProgress(StatementHandle statements) {

@@ -91,7 +91,7 @@ public final class Stats {
   @Override
   public String toString() {
     return "Stats[bytesInUse=" + bytesInUse + ", bytesReserved=" + bytesReserved + ", maxBytes=" + maxBytes
-        + ", blocks=" + blocks + ", versions=" + versions + ", pins=" + pins + ", forks=" + forks + ", databases=" + databases
-        + ", perDatabase=" + perDatabase + "]";
+        + ", blocks=" + blocks + ", versions=" + versions + ", pins=" + pins + ", forks=" + forks
+        + ", databases=" + databases + ", perDatabase=" + perDatabase + "]";
   }
 }

@@ -210,7 +210,8 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
     if (other != null && other != this) {
       throw new ExtensionConfigurationException(context.getRequiredTestClass().getName() + " has two FreshDatabases "
           + (name.isEmpty() ? "without a name" : "with the name \"" + name + "\"")
-          + ", and a parameter could be of either: " + other + " and " + this + "; give one of them a name by named(\"...\"), and its parameters @Fresh(\"...\")");
+          + ", and a parameter could be of either: " + other + " and " + this
+          + "; give one of them a name by named(\"...\"), and its parameters @Fresh(\"...\")");
     }
     registered.put(name, this);
   }
