@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A writer that waits for another one: what it does when its turn comes, and what ends its wait before. */
+/** A writer that waits for the write lock: what it does when it gets it, and what ends the wait before. */
 @Timeout(120)
 class WriterWaitTest {
   private static final long HOURS = 10_000_000;
