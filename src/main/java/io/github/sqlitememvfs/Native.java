@@ -15,7 +15,7 @@ import java.nio.ByteBuffer;
  *
  * <p>{@link NativeLibrary#load} must have been called before any of these.
  *
- * <p>Its C half: src/main/c/jni, one file for each section below.
+ * <p>Its C half: src/main/c/jni/jni_store.c, jni_load.c, jni_wait.c, jni_connection.c and jni_statement.c.
  */
 final class Native {
   /** Results of the store's functions: {@code mv_result} of store.h. */
