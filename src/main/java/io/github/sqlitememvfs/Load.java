@@ -12,7 +12,7 @@ import java.util.concurrent.TimeUnit;
  *
  * <p>Used by the one thread that made it, which has acquired the store.
  *
- * <p>Its C half: src/main/c/store/load.c, by src/main/c/jni/jni_load.c.
+ * <p>Its C half: src/main/c/store/load.c, by src/main/c/jni/jni_store.c.
  */
 final class Load implements AutoCloseable {
   private final StoreHandle handle;
