@@ -1,6 +1,9 @@
 package androidx.sqlite;
 
-/** The shape of the interface of this name in androidx.sqlite 2.6, for MemoryVfsDriver to be compiled and tested without it. */
+/**
+ * Declares what the interface of this name in androidx.sqlite 2.6 declares, so that MemoryVfsDriver compiles and is
+ * tested without that library.
+ */
 public interface SQLiteDriver {
   SQLiteConnection open(String fileName);
 

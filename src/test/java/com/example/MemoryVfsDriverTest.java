@@ -18,7 +18,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** The adapter of docs/android.md: our statements do what androidx.sqlite's interfaces ask for. */
+/** The adapter of docs/android.md does with our statements what androidx.sqlite's interfaces ask for. */
 class MemoryVfsDriverTest {
   private final MemoryVfs vfs = MemoryVfs.create();
   private final SQLiteDriver driver = new MemoryVfsDriver(vfs);

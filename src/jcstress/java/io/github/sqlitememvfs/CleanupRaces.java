@@ -1,7 +1,5 @@
 package io.github.sqlitememvfs;
 
-import static io.github.sqlitememvfs.Racing.CLOSED;
-import static io.github.sqlitememvfs.Racing.outcome;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.openjdk.jcstress.annotations.Expect.ACCEPTABLE;
 
@@ -12,345 +10,10 @@ import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.JCStressTest;
 import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
-import org.openjdk.jcstress.infra.results.LLL_Result;
+import org.openjdk.jcstress.infra.results.L_Result;
 
-/** What the clean-up thread does for a forgotten object, against the thread that still closes or uses its native side. */
+/** What the clean-up thread does for a forgotten object, against the thread that still closes or uses its handle. */
 public class CleanupRaces {
-
-  private CleanupRaces() {
-  }
-
-  /** The clean-up action of a snapshot is its close. */
-  @JCStressTest
-  @Outcome(id = "done, done, pins left: 0", expect = ACCEPTABLE, desc = "freed once")
-  @State
-  public static class PinForgottenAgainstClose extends Handles {
-    private final PinHandle pin = pin();
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        pin.close();
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        pin.close();
-        return "done";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
-  }
-
-  /** A read that is under way keeps the pin. */
-  @JCStressTest
-  @Outcome(id = "done, 100, pins left: 0", expect = ACCEPTABLE, desc = "read, then freed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "freed before")
-  @State
-  public static class PinForgottenAgainstRead extends Handles {
-    private final PinHandle pin = pin();
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        pin.close();
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> pin.read(0, new byte[100], 0, 100));
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
-  }
-
-  /** The reference is found by the clean-up thread while its object is closed: the action runs once or never. */
-  @JCStressTest
-  @Outcome(id = "once, done, pins left: 0", expect = ACCEPTABLE, desc = "found before, and run already")
-  @Outcome(id = "not yet or never, done, pins left: 0", expect = ACCEPTABLE, desc = "cancelled, or found and not run yet")
-  @State
-  public static class EnqueuedAgainstCancel extends Handles {
-    private final AtomicInteger runs = new AtomicInteger();
-    private final PinHandle pin = pin();
-    private final Cleanup cleanup = Cleanup.register(this, () -> {
-      runs.incrementAndGet();
-      pin.close();
-    });
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = String.valueOf(cleanup.enqueue());
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        cleanup.cancel();
-        pin.close();
-        return "done";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-      r.r1 = runs.get() == 0 ? "not yet or never" : runs.get() == 1 ? "once" : "too often";
-    }
-  }
-
-  /** Two that close. */
-  @JCStressTest
-  @Outcome(id = "never, done, pins left: 0", expect = ACCEPTABLE, desc = "freed once")
-  @State
-  public static class CancelAgainstCancel extends Handles {
-    private final AtomicInteger runs = new AtomicInteger();
-    private final PinHandle pin = pin();
-    private final Cleanup cleanup = Cleanup.register(this, runs::incrementAndGet);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        cleanup.cancel();
-        pin.close();
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        cleanup.cancel();
-        pin.close();
-        return "done";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-      r.r1 = runs.get() == 0 ? "never" : "run";
-    }
-  }
-
-  /** A connection that was closed by hand just before. */
-  @JCStressTest
-  @Outcome(id = "done, done, pins left: 0", expect = ACCEPTABLE, desc = "closed once")
-  @State
-  public static class ConnectionForgottenAgainstClose extends Handles {
-    private final ConnectionHandle c = open(store);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        c.forget();
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        c.close();
-        return "done";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      c.close();
-      r.r3 = pinsLeft();
-    }
-  }
-
-  /** A call that is under way: its thread closes the connection behind it. */
-  @JCStressTest
-  @Outcome(id = "done, 1, pins left: 0", expect = ACCEPTABLE, desc = "executed, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before")
-  @State
-  public static class ConnectionForgottenAgainstExecute extends Handles {
-    private final ConnectionHandle c = open(store);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        c.forget();
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> execute(c));
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = (c.isClosed() ? "" : "left open, ") + pinsLeft();
-    }
-  }
-
-  /** A statement that was closed by hand just before. */
-  @JCStressTest
-  @Outcome(id = "done, done, pins left: 0", expect = ACCEPTABLE, desc = "finalized once")
-  @State
-  public static class StatementForgottenAgainstClose extends Handles {
-    private final ConnectionHandle c = open(store);
-    private final StatementHandle s = statement(c);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        c.forget(s);
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        c.close(s);
-        return "done";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      String open = s.address == 0 ? "" : "left open, ";
-      c.close();
-      r.r3 = open + pinsLeft();
-    }
-  }
-
-  /** A statement that goes with its connection. */
-  @JCStressTest
-  @Outcome(id = "done, done, pins left: 0", expect = ACCEPTABLE, desc = "finalized once")
-  @State
-  public static class StatementForgottenAgainstConnectionClose extends Handles {
-    private final ConnectionHandle c = open(store);
-    private final StatementHandle s = statement(c);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        c.forget(s);
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        c.close();
-        return "done";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      String open = s.address == 0 ? "" : "left open, ";
-      r.r3 = open + pinsLeft();
-    }
-  }
-
-  /** A call of its connection: its thread finalizes the statement behind it. */
-  @JCStressTest
-  @Outcome(id = "done, 1, pins left: 0", expect = ACCEPTABLE, desc = "executed")
-  @State
-  public static class StatementForgottenAgainstExecute extends Handles {
-    private final ConnectionHandle c = open(store);
-    private final StatementHandle s = statement(c);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        c.forget(s);
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> execute(c));
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      String open = s.address == 0 ? "" : "left open, ";
-      c.close();
-      r.r3 = open + pinsLeft();
-    }
-  }
-
-  /** A forgotten MemoryVfs is closed with the last pin, by whichever comes later. */
-  @JCStressTest
-  @Outcome(id = "done, done, closed", expect = ACCEPTABLE, desc = "closed once")
-  @State
-  public static class VfsForgottenAgainstLastPin {
-    private final StoreHandle store = store();
-    private final PinHandle last = pin(store);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        store.forget();
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        last.close();
-        return "done";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = store.isClosed() && pinIsRefused(store) ? "closed" : "left open";
-    }
-  }
-
-  /** Closed by hand just before. */
-  @JCStressTest
-  @Outcome(id = "done, done, closed", expect = ACCEPTABLE, desc = "closed once")
-  @State
-  public static class VfsForgottenAgainstClose {
-    private final StoreHandle store = store();
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = outcome(() -> {
-        store.forget();
-        return "done";
-      });
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        store.close();
-        return "done";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = store.isClosed() && pinIsRefused(store) ? "closed" : "left open";
-    }
-  }
 
   private static final AtomicLong COUNT = new AtomicLong();
   private static final byte[] NAME = "d".getBytes(US_ASCII);
@@ -360,41 +23,73 @@ public class CleanupRaces {
     MemoryVfs.sqliteVersion(); // loads the native library
   }
 
-  private static StoreHandle store() {
-    return StoreHandle.create("race-" + COUNT.incrementAndGet(), 0, 0);
+  private CleanupRaces() {
   }
 
-  private static ConnectionHandle open(StoreHandle store) {
-    return store.open("d", "file:d".getBytes(US_ASCII), CREATE, OpenOptions.defaults(), 0);
-  }
+  /** The handles of a MemoryVfs with one database, without the public objects that would close them. */
+  private abstract static class Handles extends Racing {
+    final StoreHandle store = StoreHandle.create("race-" + COUNT.incrementAndGet(), 0, 0);
 
-  private static PinHandle pin(StoreHandle store) {
-    open(store).close();
-    return store.pin("d", NAME, "pin");
-  }
-
-  private static boolean pinIsRefused(StoreHandle store) {
-    return CLOSED.equals(outcome(() -> store.pin("d", NAME, "pin")));
-  }
-
-  /** The native side of everything, without the objects that would close it; and a pin that nobody in the race may free. */
-  abstract static class Handles {
-    final StoreHandle store = store();
-    private final PinHandle bystander;
-
-    Handles() {
-      ConnectionHandle c = open(store);
-      c.run("CREATE TABLE t(x, y)");
-      c.run("INSERT INTO t VALUES (1, 'one'), (2, 'two')");
-      c.close();
-      bystander = pin();
+    final ConnectionHandle open() {
+      return store.open("d", "file:d".getBytes(US_ASCII), CREATE, OpenOptions.defaults(), 0);
     }
 
     final PinHandle pin() {
       return store.pin("d", NAME, "pin");
     }
+  }
 
-    static StatementHandle statement(ConnectionHandle c) {
+  /** A pin, and another one that the race must not release. */
+  private abstract static class PinRace extends Handles {
+    private final PinHandle bystander;
+    final PinHandle pin;
+
+    PinRace() {
+      ConnectionHandle maker = open();
+      maker.run("CREATE TABLE t(x, y)");
+      maker.run("INSERT INTO t VALUES (1, 'one'), (2, 'two')");
+      maker.close();
+      bystander = pin();
+      pin = pin();
+    }
+
+    @Override
+    String left() {
+      long[] stats = new long[Native.DATABASE_STATS];
+      long address = store.acquire();
+      Native.databaseStats(address, NAME, true, stats);
+      store.release();
+      bystander.close();
+      store.close();
+      long pins = new DatabaseStats(stats).pins() - 1;
+      return pins == 0 ? "" : ", pins left: " + pins;
+    }
+  }
+
+  /** A reference that the clean-up thread may find while another thread cancels it. */
+  private abstract static class CleanupRace extends PinRace {
+    final AtomicInteger runs = new AtomicInteger();
+    final Cleanup cleanup = Cleanup.register(this, () -> {
+      runs.incrementAndGet();
+      pin.close();
+    });
+
+    final void cancel() {
+      cleanup.cancel();
+      pin.close();
+    }
+  }
+
+  /** A connection, and a statement of it on a row. */
+  private abstract static class ConnectionRace extends PinRace {
+    final ConnectionHandle c = open();
+    final StatementHandle s = statement(c);
+
+    ConnectionRace() {
+      pin.close();
+    }
+
+    private static StatementHandle statement(ConnectionHandle c) {
       c.enter();
       try {
         String sql = "SELECT x FROM t";
@@ -406,7 +101,7 @@ public class CleanupRaces {
       }
     }
 
-    static long execute(ConnectionHandle c) {
+    final long update() {
       c.enter();
       try {
         return c.execute("UPDATE t SET y = 0 WHERE x = 1".getBytes(US_ASCII));
@@ -415,14 +110,158 @@ public class CleanupRaces {
       }
     }
 
-    final String pinsLeft() {
-      long[] stats = new long[Native.DATABASE_STATS];
-      long address = store.acquire();
-      Native.databaseStats(address, NAME, true, stats);
-      store.release();
-      bystander.close();
-      store.close();
-      return "pins left: " + (new DatabaseStats(stats).pins() - 1);
+    /** What the race should have closed is closed without this. */
+    @Override
+    String left() {
+      String open = s.address == 0 ? "" : ", the statement is left open";
+      c.close();
+      return open + super.left();
     }
+  }
+
+  /** A MemoryVfs that is forgotten. */
+  private abstract static class VfsRace extends Handles {
+    final PinHandle last;
+
+    VfsRace() {
+      open().close();
+      last = pin();
+    }
+
+    @Override
+    String left() {
+      return store.isClosed() && CLOSED.equals(result(this::pin)) ? "" : ", left open";
+    }
+  }
+
+  /** The clean-up action of a snapshot is its close. */
+  @JCStressTest
+  @State
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "freed once")
+  public static class PinForgottenAgainstClose extends PinRace {
+    @Actor public void forget() { ends(pin::close); }
+    @Actor public void close() { endsToo(pin::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** A read that is under way keeps the pin. */
+  @JCStressTest
+  @State
+  @Outcome(id = "100", expect = ACCEPTABLE, desc = "read, then freed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "freed before")
+  public static class PinForgottenAgainstRead extends PinRace {
+    @Actor public void forget() { ends(pin::close); }
+    @Actor public void read() { uses(() -> pin.read(0, new byte[100], 0, 100)); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** The clean-up thread finds the reference while its object is closed. The action runs once or never. */
+  @JCStressTest
+  @State
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "run once, not yet, or never")
+  public static class EnqueuedAgainstCancel extends CleanupRace {
+    @Override
+    String left() {
+      return (runs.get() <= 1 ? "" : ", runs: " + runs) + super.left();
+    }
+
+    @Actor public void enqueue() { ends(cleanup::enqueue); }
+    @Actor public void close() { endsToo(this::cancel); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** Two threads that close the object. The action never runs. */
+  @JCStressTest
+  @State
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "freed once")
+  public static class CancelAgainstCancel extends CleanupRace {
+    @Override
+    String left() {
+      return (runs.get() == 0 ? "" : ", runs: " + runs) + super.left();
+    }
+
+    @Actor public void close() { ends(this::cancel); }
+    @Actor public void closeToo() { endsToo(this::cancel); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** A connection that was closed by hand just before. */
+  @JCStressTest
+  @State
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class ConnectionForgottenAgainstClose extends ConnectionRace {
+    @Actor public void forget() { ends(c::forget); }
+    @Actor public void close() { endsToo(c::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** A call that is under way. Its thread closes the connection behind it. */
+  @JCStressTest
+  @State
+  @Outcome(id = "1", expect = ACCEPTABLE, desc = "executed, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before")
+  public static class ConnectionForgottenAgainstExecute extends ConnectionRace {
+    @Override
+    String left() {
+      return (c.isClosed() ? "" : ", the connection is left open") + super.left();
+    }
+
+    @Actor public void forget() { ends(c::forget); }
+    @Actor public void write() { uses(this::update); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** A statement that was closed by hand just before. */
+  @JCStressTest
+  @State
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "finalized once")
+  public static class StatementForgottenAgainstClose extends ConnectionRace {
+    @Actor public void forget() { ends(() -> c.forget(s)); }
+    @Actor public void close() { endsToo(() -> c.close(s)); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** A statement that is closed with its connection. */
+  @JCStressTest
+  @State
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "finalized once")
+  public static class StatementForgottenAgainstConnectionClose extends ConnectionRace {
+    @Actor public void forget() { ends(() -> c.forget(s)); }
+    @Actor public void close() { endsToo(c::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** A call of its connection, whose thread finalizes the statement behind it. */
+  @JCStressTest
+  @State
+  @Outcome(id = "1", expect = ACCEPTABLE, desc = "executed")
+  public static class StatementForgottenAgainstExecute extends ConnectionRace {
+    @Actor public void forget() { ends(() -> c.forget(s)); }
+    @Actor public void write() { uses(this::update); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** A forgotten MemoryVfs is closed with the last pin, by whichever thread comes later. */
+  @JCStressTest
+  @State
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class VfsForgottenAgainstLastPin extends VfsRace {
+    @Actor public void forget() { ends(store::forget); }
+    @Actor public void close() { endsToo(last::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** A forgotten MemoryVfs that was closed by hand just before. */
+  @JCStressTest
+  @State
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class VfsForgottenAgainstClose extends VfsRace {
+    public VfsForgottenAgainstClose() {
+      last.close();
+    }
+
+    @Actor public void forget() { ends(store::forget); }
+    @Actor public void close() { endsToo(store::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 }

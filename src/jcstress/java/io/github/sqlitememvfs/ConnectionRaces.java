@@ -7,7 +7,7 @@ import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.JCStressTest;
 import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
-import org.openjdk.jcstress.infra.results.LLL_Result;
+import org.openjdk.jcstress.infra.results.L_Result;
 
 /** The end of a connection, or of a statement, against its use by another thread. */
 public class ConnectionRaces {
@@ -15,74 +15,59 @@ public class ConnectionRaces {
   private ConnectionRaces() {
   }
 
-  /** A write. */
-  @JCStressTest
-  @Outcome(id = "done, 1, pins left: 0", expect = ACCEPTABLE, desc = "executed, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before")
-  @State
-  public static class CloseAgainstExecute extends Racing {
-    private final SqliteConnection c = vfs.open("d");
+  private abstract static class ConnectionRace extends Racing.OnVfs {
+    final SqliteConnection c = vfs.open("d");
+    final SqliteStatement s = c.prepare("SELECT x, y FROM t");
 
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(c);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> c.execute("UPDATE t SET y = 0 WHERE x = 1"));
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
+    @Override
+    String left() {
+      c.close();
+      return super.left();
     }
   }
 
-  /** A new statement, which the connection closes if its owner has no time for that. */
-  @JCStressTest
-  @Outcome(id = "done, 1, pins left: 0", expect = ACCEPTABLE, desc = "prepared and run, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before, or on the way")
-  @State
-  public static class CloseAgainstPrepare extends Racing {
-    private final SqliteConnection c = vfs.open("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(c);
+  private abstract static class OnRowRace extends ConnectionRace {
+    OnRowRace() {
+      s.step();
     }
+  }
 
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        SqliteStatement s = c.prepare("SELECT x FROM t");
-        return s.step() ? s.getLong(0) : -1;
+  /** A write. */
+  @JCStressTest
+  @State
+  @Outcome(id = "1", expect = ACCEPTABLE, desc = "executed, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before")
+  public static class CloseAgainstExecute extends ConnectionRace {
+    @Actor public void close() { ends(c::close); }
+    @Actor public void write() { uses(() -> c.execute("UPDATE t SET y = 0 WHERE x = 1")); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
+
+  /** A new statement, which the connection closes if its owner does not. */
+  @JCStressTest
+  @State
+  @Outcome(id = "1", expect = ACCEPTABLE, desc = "prepared and run, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class CloseAgainstPrepare extends ConnectionRace {
+    @Actor public void close() { ends(c::close); }
+    @Actor public void prepare() {
+      uses(() -> {
+        SqliteStatement other = c.prepare("SELECT x FROM t");
+        return other.step() ? other.getLong(0) : -1;
       });
     }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** Rows of a statement that the connection closes. */
   @JCStressTest
-  @Outcome(id = "done, 3, pins left: 0", expect = ACCEPTABLE, desc = "read, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before, or on the way")
   @State
-  public static class CloseAgainstStep extends Racing {
-    private final SqliteConnection c = vfs.open("d");
-    private final SqliteStatement s = c.prepare("SELECT x FROM t");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(c);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
+  @Outcome(id = "3", expect = ACCEPTABLE, desc = "read, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class CloseAgainstStep extends ConnectionRace {
+    @Actor public void close() { ends(c::close); }
+    @Actor public void read() {
+      uses(() -> {
         long sum = 0;
         while (s.step()) {
           sum += s.getLong(0);
@@ -90,105 +75,53 @@ public class ConnectionRaces {
         return sum;
       });
     }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** A transaction, whose body close waits for. */
   @JCStressTest
-  @Outcome(id = "done, 2, pins left: 0", expect = ACCEPTABLE, desc = "committed, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before")
   @State
-  public static class CloseAgainstTransaction extends Racing {
-    private final SqliteConnection c = vfs.open("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(c);
+  @Outcome(id = "2", expect = ACCEPTABLE, desc = "committed, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before")
+  public static class CloseAgainstTransaction extends ConnectionRace {
+    @Actor public void close() { ends(c::close); }
+    @Actor public void write() {
+      uses(() -> c.transactionWithResult(
+          x -> x.execute("UPDATE t SET y = 0 WHERE x = 1") + x.execute("DELETE FROM t WHERE x = 2")));
     }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> c.transactionWithResult(x -> x.execute("UPDATE t SET y = 0 WHERE x = 1") + x.execute("DELETE FROM t WHERE x = 2")));
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** Two that close. */
+  /** Two threads that close the connection. */
   @JCStressTest
-  @Outcome(id = "done, done, pins left: 0", expect = ACCEPTABLE, desc = "closed once")
   @State
-  public static class CloseAgainstClose extends Racing {
-    private final SqliteConnection c = vfs.open("d");
-    private final SqliteStatement s = c.prepare("SELECT x FROM t");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(c);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = close(c);
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class CloseAgainstClose extends ConnectionRace {
+    @Actor public void close() { ends(c::close); }
+    @Actor public void closeToo() { endsToo(c::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** An interrupt of what is just going. */
+  /** An interrupt of a connection that is being closed. */
   @JCStressTest
-  @Outcome(id = "done, sent, pins left: 0", expect = ACCEPTABLE, desc = "interrupted before")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before")
   @State
-  public static class CloseAgainstInterrupt extends Racing {
-    private final SqliteConnection c = vfs.open("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(c);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        c.interrupt();
-        return "sent";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "interrupted before")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before")
+  public static class CloseAgainstInterrupt extends ConnectionRace {
+    @Actor public void close() { ends(c::close); }
+    @Actor public void interrupt() { endsToo(c::interrupt); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** One statement, while its connection stays open. */
+  /** Rows of a statement that is closed alone. */
   @JCStressTest
-  @Outcome(id = "done, 3, pins left: 0", expect = ACCEPTABLE, desc = "read, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before, or on the way")
   @State
-  public static class StatementCloseAgainstStep extends Racing {
-    private final SqliteConnection c = vfs.open("d");
-    private final SqliteStatement s = c.prepare("SELECT x FROM t");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(s);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
+  @Outcome(id = "3", expect = ACCEPTABLE, desc = "read, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class StatementCloseAgainstStep extends ConnectionRace {
+    @Actor public void close() { ends(s::close); }
+    @Actor public void read() {
+      uses(() -> {
         long sum = 0;
         while (s.step()) {
           sum += s.getLong(0);
@@ -196,92 +129,37 @@ public class ConnectionRaces {
         return sum;
       });
     }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      c.close();
-      r.r3 = pinsLeft();
-    }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** The getters of a row; a long text is fetched from SQLite's own memory. */
+  /** A getter. The text is long, so that SQLite still has it. */
   @JCStressTest
-  @Outcome(id = "done, 6000, pins left: 0", expect = ACCEPTABLE, desc = "read, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before")
   @State
-  public static class StatementCloseAgainstGet extends Racing {
-    private final SqliteConnection c = vfs.open("d");
-    private final SqliteStatement s = onRow(c);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(s);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> s.getText(1).length());
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      c.close();
-      r.r3 = pinsLeft();
-    }
+  @Outcome(id = "6000", expect = ACCEPTABLE, desc = "read, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before")
+  public static class StatementCloseAgainstGet extends OnRowRace {
+    @Actor public void close() { ends(s::close); }
+    @Actor public void read() { uses(() -> s.getText(1).length()); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** Two that close a statement. */
+  /** Two threads that close a statement. */
   @JCStressTest
-  @Outcome(id = "done, done, pins left: 0", expect = ACCEPTABLE, desc = "closed once")
   @State
-  public static class StatementCloseAgainstClose extends Racing {
-    private final SqliteConnection c = vfs.open("d");
-    private final SqliteStatement s = onRow(c);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(s);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = close(s);
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      c.close();
-      r.r3 = pinsLeft();
-    }
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class StatementCloseAgainstClose extends OnRowRace {
+    @Actor public void close() { ends(s::close); }
+    @Actor public void closeToo() { endsToo(s::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** A statement that is closed by its owner and by its connection. */
+  /** A statement that its owner and its connection close. */
   @JCStressTest
-  @Outcome(id = "done, done, pins left: 0", expect = ACCEPTABLE, desc = "closed once")
   @State
-  public static class StatementCloseAgainstConnectionClose extends Racing {
-    private final SqliteConnection c = vfs.open("d");
-    private final SqliteStatement s = onRow(c);
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(s);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = close(c);
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
-  }
-
-  private static SqliteStatement onRow(SqliteConnection c) {
-    SqliteStatement s = c.prepare("SELECT x, y FROM t");
-    s.step();
-    return s;
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class StatementCloseAgainstConnectionClose extends OnRowRace {
+    @Actor public void close() { ends(s::close); }
+    @Actor public void closeToo() { endsToo(c::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 }

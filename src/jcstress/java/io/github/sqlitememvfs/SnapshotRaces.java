@@ -10,7 +10,7 @@ import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.JCStressTest;
 import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
-import org.openjdk.jcstress.infra.results.LLL_Result;
+import org.openjdk.jcstress.infra.results.L_Result;
 
 /** The end of a snapshot, or of a stream, against its use by another thread. */
 public class SnapshotRaces {
@@ -18,206 +18,119 @@ public class SnapshotRaces {
   private SnapshotRaces() {
   }
 
-  /** A stream of it. */
-  @JCStressTest
-  @Outcome(id = "done, whole, pins left: 0", expect = ACCEPTABLE, desc = "read, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before, or on the way")
-  @State
-  public static class CloseAgainstStream extends Racing {
-    private final Snapshot snapshot = vfs.snapshot("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(snapshot);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> snapshot.newInputStream().readAllBytes().length == size ? "whole" : "part");
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+  private abstract static class SnapshotRace extends Racing.OnVfs {
+    final Snapshot snapshot = vfs.snapshot("d");
   }
 
-  /** A channel of it. */
-  @JCStressTest
-  @Outcome(id = "done, 5000, pins left: 0", expect = ACCEPTABLE, desc = "read, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before")
-  @State
-  public static class CloseAgainstChannel extends Racing {
-    private final Snapshot snapshot = vfs.snapshot("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(snapshot);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> snapshot.newByteChannel().read(ByteBuffer.allocateDirect(5000)));
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+  private abstract static class StreamRace extends Racing.OnVfs {
+    final InputStream stream = vfs.serialize("d");
   }
 
-  /** All of it. */
+  /** A stream of the snapshot. */
   @JCStressTest
-  @Outcome(id = "done, whole, pins left: 0", expect = ACCEPTABLE, desc = "written, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before, or on the way")
   @State
-  public static class CloseAgainstWrite extends Racing {
-    private final Snapshot snapshot = vfs.snapshot("d");
+  @Outcome(id = "whole", expect = ACCEPTABLE, desc = "read, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class CloseAgainstStream extends SnapshotRace {
+    @Actor public void close() { ends(snapshot::close); }
+    @Actor public void read() { uses(() -> whole(snapshot.newInputStream().readAllBytes().length)); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
 
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(snapshot);
-    }
+  /** A channel of the snapshot. */
+  @JCStressTest
+  @State
+  @Outcome(id = "5000", expect = ACCEPTABLE, desc = "read, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before")
+  public static class CloseAgainstChannel extends SnapshotRace {
+    @Actor public void close() { ends(snapshot::close); }
+    @Actor public void read() { uses(() -> snapshot.newByteChannel().read(ByteBuffer.allocateDirect(5000))); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
+  }
 
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
+  /** All of the snapshot, to a stream. */
+  @JCStressTest
+  @State
+  @Outcome(id = "whole", expect = ACCEPTABLE, desc = "written, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class CloseAgainstWrite extends SnapshotRace {
+    @Actor public void close() { ends(snapshot::close); }
+    @Actor public void write() {
+      uses(() -> {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         snapshot.writeTo(out);
-        return out.size() == size ? "whole" : "part";
+        return whole(out.size());
       });
     }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** What it says of itself. */
+  /** The size of the snapshot. */
   @JCStressTest
-  @Outcome(id = "done, whole, pins left: 0", expect = ACCEPTABLE, desc = "asked, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before")
   @State
-  public static class CloseAgainstSize extends Racing {
-    private final Snapshot snapshot = vfs.snapshot("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(snapshot);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> snapshot.size() == size ? "whole" : "part");
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+  @Outcome(id = "whole", expect = ACCEPTABLE, desc = "asked, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before")
+  public static class CloseAgainstSize extends SnapshotRace {
+    @Actor public void close() { ends(snapshot::close); }
+    @Actor public void ask() { uses(() -> whole(snapshot.size())); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** A fork, which is complete or not there. */
   @JCStressTest
-  @Outcome(id = "done, forked, pins left: 0", expect = ACCEPTABLE, desc = "forked, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before")
   @State
-  public static class CloseAgainstFork extends Racing {
-    private final Snapshot snapshot = vfs.snapshot("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(snapshot);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        snapshot.fork("f");
-        return "forked";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
+  @Outcome(id = "forked", expect = ACCEPTABLE, desc = "forked, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before")
+  public static class CloseAgainstFork extends SnapshotRace {
+    @Override
+    String left() {
       if (vfs.exists("f")) {
         try (SqliteConnection c = vfs.open("f")) {
           c.execute("DELETE FROM t");
         }
         vfs.delete("f");
       }
-      r.r3 = pinsLeft();
+      return super.left();
     }
+
+    @Actor public void close() { ends(snapshot::close); }
+    @Actor public void fork() {
+      uses(() -> {
+        snapshot.fork("f");
+        return "forked";
+      });
+    }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** Two that close. */
+  /** Two threads that close the snapshot. */
   @JCStressTest
-  @Outcome(id = "done, done, pins left: 0", expect = ACCEPTABLE, desc = "closed once")
   @State
-  public static class CloseAgainstClose extends Racing {
-    private final Snapshot snapshot = vfs.snapshot("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(snapshot);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = close(snapshot);
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class CloseAgainstClose extends SnapshotRace {
+    @Actor public void close() { ends(snapshot::close); }
+    @Actor public void closeToo() { endsToo(snapshot::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** A stream with a pin of its own, which also goes at its end. */
+  /** A stream with a pin of its own, which it also releases at its end. */
   @JCStressTest
-  @Outcome(id = "done, whole, pins left: 0", expect = ACCEPTABLE, desc = "read, then closed")
-  @Outcome(id = "done, closed, pins left: 0", expect = ACCEPTABLE, desc = "closed before, or on the way")
   @State
-  public static class StreamCloseAgainstRead extends Racing {
-    private final InputStream stream = vfs.serialize("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(stream);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> stream.readAllBytes().length == size ? "whole" : "part");
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+  @Outcome(id = "whole", expect = ACCEPTABLE, desc = "read, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class StreamCloseAgainstRead extends StreamRace {
+    @Actor public void close() { ends(stream::close); }
+    @Actor public void read() { uses(() -> whole(stream.readAllBytes().length)); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** Two that close such a stream. */
+  /** Two threads that close such a stream. */
   @JCStressTest
-  @Outcome(id = "done, done, pins left: 0", expect = ACCEPTABLE, desc = "closed once")
   @State
-  public static class StreamCloseAgainstClose extends Racing {
-    private final InputStream stream = vfs.serialize("d");
-
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(stream);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = close(stream);
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = pinsLeft();
-    }
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class StreamCloseAgainstClose extends StreamRace {
+    @Actor public void close() { ends(stream::close); }
+    @Actor public void closeToo() { endsToo(stream::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 }

@@ -7,7 +7,7 @@ import org.openjdk.jcstress.annotations.Arbiter;
 import org.openjdk.jcstress.annotations.JCStressTest;
 import org.openjdk.jcstress.annotations.Outcome;
 import org.openjdk.jcstress.annotations.State;
-import org.openjdk.jcstress.infra.results.LLL_Result;
+import org.openjdk.jcstress.infra.results.L_Result;
 
 /** The end of a MemoryVfs, with all that is open of it, against its use by another thread. */
 public class VfsRaces {
@@ -15,241 +15,141 @@ public class VfsRaces {
   private VfsRaces() {
   }
 
+  private abstract static class VfsRace extends Racing.OnVfs {
+    /** After close, another can have the name. */
+    @Override
+    String left() {
+      try (MemoryVfs other = MemoryVfs.builder().name(vfs.name()).build()) {
+        return other.databases().isEmpty() ? "" : ", databases left";
+      } catch (IllegalArgumentException e) {
+        return ", name taken";
+      }
+    }
+  }
+
   /** A new connection. */
   @JCStressTest
-  @Outcome(id = "done, 2, name free", expect = ACCEPTABLE, desc = "done, then closed")
-  @Outcome(id = "done, closed, name free", expect = ACCEPTABLE, desc = "closed before, or on the way")
-  @Outcome(id = "done, interrupted, name free", expect = ACCEPTABLE, desc = "its query was running")
   @State
-  public static class CloseAgainstOpen extends Racing {
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        SqliteConnection c = vfs.open("d");
-        try (SqliteStatement s = c.query("SELECT count(*) FROM t")) {
+  @Outcome(id = "2", expect = ACCEPTABLE, desc = "done, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  @Outcome(id = "interrupted", expect = ACCEPTABLE, desc = "its query was running")
+  public static class CloseAgainstOpen extends VfsRace {
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void open() {
+      uses(() -> {
+        SqliteConnection other = vfs.open("d");
+        try (SqliteStatement s = other.query("SELECT count(*) FROM t")) {
           return s.step() ? s.getLong(0) : -1;
         }
       });
     }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** New content. */
   @JCStressTest
-  @Outcome(id = "done, loaded, name free", expect = ACCEPTABLE, desc = "done, then closed")
-  @Outcome(id = "done, closed, name free", expect = ACCEPTABLE, desc = "closed before, or on the way")
   @State
-  public static class CloseAgainstDeserialize extends Racing {
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        vfs.deserialize("e", vfs.serializeChunks("d"));
-        return "loaded";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "done, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class CloseAgainstDeserialize extends VfsRace {
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void load() { endsToo(() -> vfs.deserialize("e", vfs.serializeChunks("d"))); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** A new pin. */
   @JCStressTest
-  @Outcome(id = "done, whole, name free", expect = ACCEPTABLE, desc = "done, then closed")
-  @Outcome(id = "done, closed, name free", expect = ACCEPTABLE, desc = "closed before, or on the way")
   @State
-  public static class CloseAgainstSnapshot extends Racing {
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> vfs.snapshot("d").size() == size ? "whole" : "part");
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+  @Outcome(id = "whole", expect = ACCEPTABLE, desc = "done, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class CloseAgainstSnapshot extends VfsRace {
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void pin() { uses(() -> whole(vfs.snapshot("d").size())); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** A stream. */
   @JCStressTest
-  @Outcome(id = "done, whole, name free", expect = ACCEPTABLE, desc = "done, then closed")
-  @Outcome(id = "done, closed, name free", expect = ACCEPTABLE, desc = "closed before, or on the way")
   @State
-  public static class CloseAgainstSerialize extends Racing {
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> vfs.serialize("d").readAllBytes().length == size ? "whole" : "part");
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+  @Outcome(id = "whole", expect = ACCEPTABLE, desc = "done, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class CloseAgainstSerialize extends VfsRace {
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void read() { uses(() -> whole(vfs.serialize("d").readAllBytes().length)); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** A fork. */
   @JCStressTest
-  @Outcome(id = "done, forked, name free", expect = ACCEPTABLE, desc = "done, then closed")
-  @Outcome(id = "done, closed, name free", expect = ACCEPTABLE, desc = "closed before, or on the way")
   @State
-  public static class CloseAgainstFork extends Racing {
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> {
-        vfs.fork("d", "f");
-        return "forked";
-      });
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "done, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  public static class CloseAgainstFork extends VfsRace {
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void fork() { endsToo(() -> vfs.fork("d", "f")); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** What it says of itself. */
+  /** Statistics and names. */
   @JCStressTest
-  @Outcome(id = "done, 1, name free", expect = ACCEPTABLE, desc = "done, then closed")
-  @Outcome(id = "done, closed, name free", expect = ACCEPTABLE, desc = "closed before, or on the way")
-  @Outcome(id = "done, pins, name free", expect = ACCEPTABLE, desc = "on the way, pins were closed already")
-  @Outcome(id = "done, 0, name free", expect = ACCEPTABLE, desc = "on the way, names were forgotten already")
   @State
-  public static class CloseAgainstStats extends Racing {
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> vfs.stats().pins() < 1 ? "pins" : vfs.databases().size());
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+  @Outcome(id = "1", expect = ACCEPTABLE, desc = "done, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or on the way")
+  @Outcome(id = "pins", expect = ACCEPTABLE, desc = "on the way, pins were closed already")
+  @Outcome(id = "0", expect = ACCEPTABLE, desc = "on the way, databases were gone already")
+  public static class CloseAgainstStats extends VfsRace {
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void ask() { uses(() -> vfs.stats().pins() < 1 ? "pins" : vfs.databases().size()); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
-  /** Two that close. */
+  /** Two threads that close the MemoryVfs. */
   @JCStressTest
-  @Outcome(id = "done, done, name free", expect = ACCEPTABLE, desc = "closed once")
   @State
-  public static class CloseAgainstClose extends Racing {
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = close(vfs);
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class CloseAgainstClose extends VfsRace {
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void closeToo() { endsToo(vfs::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** A connection that both close. */
   @JCStressTest
-  @Outcome(id = "done, done, name free", expect = ACCEPTABLE, desc = "closed once")
   @State
-  public static class CloseAgainstConnectionClose extends Racing {
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class CloseAgainstConnectionClose extends VfsRace {
     private final SqliteConnection c = vfs.open("d");
 
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = close(c);
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void closeToo() { endsToo(c::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** A snapshot that both close. */
   @JCStressTest
-  @Outcome(id = "done, done, name free", expect = ACCEPTABLE, desc = "closed once")
   @State
-  public static class CloseAgainstSnapshotClose extends Racing {
+  @Outcome(id = "done", expect = ACCEPTABLE, desc = "closed once")
+  public static class CloseAgainstSnapshotClose extends VfsRace {
     private final Snapshot snapshot = vfs.snapshot("d");
 
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
-    }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = close(snapshot);
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void closeToo() { endsToo(snapshot::close); }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 
   /** A transaction, which is rolled back if it is not done. */
   @JCStressTest
-  @Outcome(id = "done, 1, name free", expect = ACCEPTABLE, desc = "committed, then closed")
-  @Outcome(id = "done, closed, name free", expect = ACCEPTABLE, desc = "closed before, or in its midst")
-  @Outcome(id = "done, interrupted, name free", expect = ACCEPTABLE, desc = "its statement was running")
   @State
-  public static class CloseAgainstTransaction extends Racing {
+  @Outcome(id = "1", expect = ACCEPTABLE, desc = "committed, then closed")
+  @Outcome(id = "closed", expect = ACCEPTABLE, desc = "closed before, or in its midst")
+  @Outcome(id = "interrupted", expect = ACCEPTABLE, desc = "its statement was running")
+  public static class CloseAgainstTransaction extends VfsRace {
     private final SqliteConnection c = vfs.open("d");
 
-    @Actor
-    public void one(LLL_Result r) {
-      r.r1 = close(vfs);
+    @Actor public void close() { ends(vfs::close); }
+    @Actor public void write() {
+      uses(() -> c.transactionWithResult(x -> x.execute("UPDATE t SET y = 0 WHERE x = 1")));
     }
-
-    @Actor
-    public void two(LLL_Result r) {
-      r.r2 = outcome(() -> c.transactionWithResult(x -> x.execute("UPDATE t SET y = 0 WHERE x = 1")));
-    }
-
-    @Arbiter
-    public void after(LLL_Result r) {
-      r.r3 = "name " + (nameIsFree() ? "free" : "taken");
-    }
+    @Arbiter public void after(L_Result r) { r.r1 = outcome(); }
   }
 }

@@ -7,28 +7,28 @@ import java.util.Set;
 import java.util.concurrent.ThreadFactory;
 
 /**
- * Gives back what forgotten objects hold, once the garbage collector has found them.
+ * Closes forgotten objects after the garbage collector has found them, by an action that was registered for each.
  *
  * <p>One daemon thread waits for them. It runs only while there are objects to watch, and ends {@value
  * #LINGER_MILLIS} ms after the last one was closed, so that it does not keep this class's loader alive for good.
  *
- * <p>An action must not reach its object, must not throw and must not wait for a call of the user to end: it leaves
- * the work to that call's thread instead ({@link ConnectionHandle}).
+ * <p>An action must not refer to its object, must not throw and must not wait for a call of the user to end: it leaves
+ * the work to that call's thread instead, as {@link ConnectionHandle} does.
  */
 final class Cleanup extends PhantomReference<Object> {
   private static final long LINGER_MILLIS = 3_000;
 
   private static final ReferenceQueue<Object> QUEUE = new ReferenceQueue<>();
 
-  /** Keeps the references themselves reachable. Under its own monitor, as {@link #thread}. */
+  /** Keeps the references themselves reachable. Its own monitor guards it, and {@link #thread}. */
   private static final Set<Cleanup> WATCHED = new HashSet<>();
 
   private static Thread thread;
 
-  /** Tests have threads that do not start. */
+  /** Makes the thread. Tests replace it by a factory whose threads do not start. */
   static ThreadFactory threads = task -> new Thread(null, task, "sqlite-memory-vfs cleanup");
 
-  /** Never set. */
+  /** Always null, which the compiler must not know: see {@link #keepAlive}. */
   private static volatile Object nothing;
 
   private final Runnable action;
@@ -39,8 +39,8 @@ final class Cleanup extends PhantomReference<Object> {
   }
 
   /**
-   * Has the action run after the object was forgotten, unless {@link #cancel} is called before. If that cannot be, for
-   * want of memory or threads, it throws, and another call may have more luck.
+   * Registers an action that runs after the object was forgotten, unless {@link #cancel} is called before. Throws if
+   * there is no memory or thread for it; a later call may succeed.
    */
   static Cleanup register(Object object, Runnable action) {
     Cleanup cleanup = new Cleanup(object, action);
@@ -57,13 +57,13 @@ final class Cleanup extends PhantomReference<Object> {
     return cleanup;
   }
 
-  /** For objects that were closed. */
+  /** Cancels the action, for an object that was closed. */
   void cancel() {
     synchronized (WATCHED) {
       if (WATCHED.remove(this)) {
         clear();
         if (WATCHED.isEmpty()) {
-          enqueue(); // wakes the thread, which then waits for its end
+          enqueue(); // wakes the thread, which then lingers
         }
       }
     }
@@ -89,7 +89,7 @@ final class Cleanup extends PhantomReference<Object> {
       try {
         cleanup = (Cleanup) (idle ? QUEUE.remove(LINGER_MILLIS) : QUEUE.remove());
       } catch (InterruptedException e) {
-        continue; // nobody has a reason to: not a request to end
+        continue; // nobody has a reason to interrupt it: this is no request to end
       }
       synchronized (WATCHED) {
         if (cleanup == null) {
@@ -105,7 +105,7 @@ final class Cleanup extends PhantomReference<Object> {
       }
       try {
         cleanup.action.run();
-      } catch (Throwable e) { // an OutOfMemoryError, at worst: the others are still to be served
+      } catch (Throwable e) { // such as an OutOfMemoryError: the other objects are still to be closed
         Thread.UncaughtExceptionHandler handler = Thread.currentThread().getUncaughtExceptionHandler();
         handler.uncaughtException(Thread.currentThread(), e);
       }

@@ -16,34 +16,38 @@ import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
 
 /**
- * The native side of one connection, and of its statements.
+ * The machinery of one {@link SqliteConnection}: its sqlite3, its lock, its transactions and its statements.
  *
- * <p><b>Lock.</b> One lock for the connection and all its statements, held during each call, never while code of the
- * user runs. All calls go {@code enter(); try { ... } finally { exit(); }}. A transaction's body does not hold the
- * lock; instead its thread is the {@link #owner}, and {@link #enter} makes other threads wait until it is done. So
- * whoever must close the connection has only to wait for the call that is running, not for a body, which might wait
- * for him.
+ * <p><b>Lock.</b> The connection and all its statements share one lock. It is held during each call, never while code
+ * of the user runs. All calls go {@code enter(); try { ... } finally { exit(); }}. The body of a transaction does not
+ * hold the lock. Instead its thread is the {@link #owner}, and {@link #enter} makes other threads wait until the body
+ * is done. So a thread that closes the {@link MemoryVfs} waits only for the call that is running, not for a body,
+ * which might wait for that very thread.
  *
  * <p><b>Order of locks.</b> This lock, then the monitor of the {@link StoreHandle}. {@link #interruptMonitor} is
  * innermost.
  *
- * <p><b>Forgotten objects.</b> It never refers to {@link SqliteConnection} or {@link SqliteStatement}. When one of
- * these was forgotten, the clean-up thread leaves a note ({@link #pending}) and does what it asks for if nobody holds
- * the lock; otherwise the holder does it, since it looks for a note after letting go of the lock.
+ * <p><b>Forgotten objects.</b> This object never refers to {@link SqliteConnection} or {@link SqliteStatement}. When
+ * one of these was forgotten, the clean-up thread sets {@link #pending}, and closes what was forgotten if nobody holds
+ * the lock. Otherwise the holder of the lock does it, since it looks at {@link #pending} after it has released the
+ * lock.
+ *
+ * <p>Its C half: src/main/c/jni/jni_connection.c.
  */
 final class ConnectionHandle {
+  /** Most milliseconds between two interrupts of a call that does not end. */
   private static final int MAX_WAIT_MILLIS = 100;
 
   /**
-   * Several times what taking the lock and letting go of it need: compiled frames of {@link #needStack} are smaller than
-   * those of the interpreter.
+   * Frames of stack that a call must have: several times what taking and releasing the lock needs, since compiled
+   * frames of {@link #needStack} are smaller than those of the interpreter.
    */
   private static final int FRAMES_NEEDED = 20;
 
   /**
-   * For what ends something: a close, or a transaction. {@link #commit} and {@link #rollback} are called where {@link
-   * #begin} was, and must not fail before they have left the body. So they do not look, and what they need is asked for
-   * at the begin.
+   * Frames of stack that a close or a transaction must have. {@link #commit} and {@link #rollback} must not fail before
+   * they have left the body, so they do not check. They are called at the same depth as {@link #begin}, which checks
+   * for them.
    */
   private static final int FRAMES_NEEDED_TO_END = 100;
 
@@ -51,19 +55,19 @@ final class ConnectionHandle {
   final String database;
   final boolean readOnly;
 
-  /** What statements may take, in microseconds, if there is a timer; {@link Long#MAX_VALUE}: as long as they want. */
+  /** Microseconds that a statement may run, if there is a timer; {@link Long#MAX_VALUE}: without end. */
   final long statementMicros;
 
-  /** What ends statements that take longer, or whose thread is interrupted; zero: nothing does. */
+  /** The mv_timer, which ends statements that run longer or whose thread is interrupted; zero: there is none. */
   final long timer;
 
-  /** Null: the thread's interrupt ends nothing that runs. */
+  /** Null: an interrupt of the thread does not end what runs. */
   final ThreadInterrupts threadInterrupts;
 
-  /** Bytes that a value may have, as far as OpenOptions say. */
+  /** Bytes that a value may have, by {@link SqliteLimit#LENGTH} of the options. */
   final int longest;
 
-  /** What {@link Native} has to tell; under the lock. */
+  /** The array that native methods set. Under the lock. */
   final int[] out = new int[4];
 
   private final ReentrantLock lock = new ReentrantLock();
@@ -77,49 +81,56 @@ final class ConnectionHandle {
 
   private int depth;
 
-  /** All statements that are not finalized. Under the lock. */
+  /** First of the statements that are not finalized, linked by {@link StatementHandle#next}. Under the lock. */
   private StatementHandle statements;
 
-  /** BEGIN, COMMIT and their like, by their SQL: three for each level of savepoints that there was. Under the lock. */
-  private final Map<String, StatementHandle> own = new HashMap<>();
+  /**
+   * The library's own statements by their SQL: BEGIN, COMMIT and their like, three for each level of savepoints that
+   * there was. Under the lock.
+   */
+  private final Map<String, StatementHandle> ownStatements = new HashMap<>();
 
-  /** {@link Native#rowsHeld}. Under the lock, until it is closed. */
+  /** The int of {@link Native#rowsHeld}. Under the lock, until the connection is closed. */
   private final ByteBuffer rowsHeld;
 
-  /** How often something was run that may change what others are reading. Under the lock. */
+  /** How often a statement was run that may change what others are reading. Under the lock. */
   private long writes;
 
-  /** Held while the connection is interrupted, and when it goes. */
+  /** Held while the connection is interrupted, and while {@link #interruptible} becomes zero. */
   final Object interruptMonitor = new Object();
 
-  /** The same as address. Under interruptMonitor. */
+  /** The sqlite3 for {@link #interrupt}; zero: closed. Under interruptMonitor. */
   private long interruptible;
 
-  /** How often it was interrupted. Written under interruptMonitor. */
+  /** How often the connection was interrupted. Written under interruptMonitor. */
   private volatile int interrupts;
 
-  /** The same when the call that runs began. Under the lock. */
+  /** Value of {@link #interrupts} when the call that runs began. Under the lock. */
   private int interruptsBefore;
 
-  /** The thread that waits for another writer. Written under the lock. */
+  /** The thread that waits for the write lock. Written under the lock. */
   private volatile Thread waiting;
 
-  /** How long the statement that runs has waited for another writer. Under the lock. */
+  /** How long the statement that runs has waited for the write lock. Under the lock. */
   private long waitedNanos;
 
-  /** How that ended; null: it has not waited. Under the lock. */
-  private WriterTurn waitEnded;
+  /** How its last wait ended; null: it has not waited. Under the lock. */
+  private WriteLockWait lastWait;
 
-  /** Made beforehand: nothing may fail once there is a waiter. */
+  /** Made beforehand, since nothing may fail once there is a waiter. */
   private final LongSupplier takeWaiter = () -> Native.takeWaiter(address());
 
   private final BooleanSupplier interrupted = () -> interrupts != interruptsBefore;
 
   private final ConcurrentLinkedQueue<StatementHandle> forgottenStatements = new ConcurrentLinkedQueue<>();
+
+  /** Whether the {@link SqliteConnection} was forgotten. */
   private volatile boolean forgotten;
+
+  /** Whether there is something forgotten to close. */
   private volatile boolean pending;
 
-  /** It is being closed, and no further call begins. */
+  /** Whether the connection is being closed, so that no further call begins. */
   private volatile boolean closing;
 
   ConnectionHandle(StoreHandle store, String database, OpenOptions options, long address, long timer) {
@@ -140,7 +151,8 @@ final class ConnectionHandle {
   // ---- lock ----
 
   /**
-   * Takes the lock, once no other thread is in a transaction body. Throws if closed, or if the thread was interrupted and would have to wait.
+   * Takes the lock, once no other thread is in a transaction body. Throws if the connection is closed, or if the thread
+   * is interrupted while it waits or before it would have to.
    */
   void enter() {
     needStack(FRAMES_NEEDED);
@@ -163,7 +175,7 @@ final class ConnectionHandle {
     }
   }
 
-  /** The same for what cleans up, and so has to work in an interrupted thread, too: it waits, whatever the status is. */
+  /** Does the same for a clean-up, which has to work in an interrupted thread, too: an interrupt does not end it. */
   void enterUninterruptibly() {
     needStack(FRAMES_NEEDED);
     int held = lock.getHoldCount();
@@ -185,26 +197,26 @@ final class ConnectionHandle {
 
   private void entered() {
     interruptsBefore = interrupts;
-    startWaits(); // an error now has nothing to do with how an earlier call waited
+    resetWaits(); // a message of this call must not tell how an earlier call waited
   }
 
   /**
-   * Calls itself so often. A StackOverflowError comes here, before the lock is taken, rather than in {@link #exit}, which
-   * then could not let go of it: the connection would be locked for ever.
+   * Throws a StackOverflowError unless there are so many frames of stack: it calls itself so often. The error comes
+   * here, before the lock is taken. In {@link #exit} it would leave the connection locked for ever.
    */
   private static int needStack(int frames) {
     return frames == 0 ? 0 : needStack(frames - 1) + 1;
   }
 
   /**
-   * Throws a StackOverflowError unless there is enough of the stack to close something: else it stays open, and can
-   * be closed from elsewhere.
+   * Throws a StackOverflowError unless there is enough stack to close an object. The object then stays open, and can be
+   * closed by a caller with more stack.
    */
   static void needStackToClose() {
     needStack(FRAMES_NEEDED_TO_END);
   }
 
-  /** After an Error, such as an OutOfMemoryError while it waited, with the lock or without. */
+  /** Releases the lock after an Error, such as an OutOfMemoryError in a wait, whether this thread took it or not. */
   private void unlockTo(int held) {
     while (lock.getHoldCount() > held) {
       lock.unlock();
@@ -226,23 +238,24 @@ final class ConnectionHandle {
     }
   }
 
-  /** Keeps the thread's status. */
+  /** Returns the exception for a thread that was interrupted, and keeps it interrupted. */
   private SqliteException interruptedException() {
     Thread.currentThread().interrupt();
-    return SqliteException.of(SqliteCodes.INTERRUPT,
-        "interrupted: the thread was, while another one used the connection to database " + Text.quote(database) + " of " + store.name);
+    return SqliteException.of(SqliteCodes.INTERRUPT, "interrupted: the thread was, while another one used the"
+        + " connection to database " + Text.quote(database) + " of " + store.name);
   }
 
-  /** Lets go of the lock. */
+  /** Releases the lock. */
   void exit() {
     lock.unlock();
     if (pending) {
-      serveForgotten();
+      closeForgotten();
     }
   }
 
   IllegalStateException closedException() {
-    return new IllegalStateException("connection to database " + Text.quote(database) + " of " + store.name + " is closed");
+    return new IllegalStateException(
+        "connection to database " + Text.quote(database) + " of " + store.name + " is closed");
   }
 
   // ---- transactions; without the lock ----
@@ -265,7 +278,10 @@ final class ConnectionHandle {
     }
   }
 
-  /** Begins a transaction, or a savepoint inside one. What rolls it back is prepared first: that seldom needs memory then. */
+  /**
+   * Begins a transaction, or a savepoint inside one. First it prepares the statement that rolls back: once there, that
+   * seldom needs memory.
+   */
   private String beginLocked() {
     if (!inTransaction()) {
       prepareOwn("ROLLBACK");
@@ -279,7 +295,7 @@ final class ConnectionHandle {
     return savepoint;
   }
 
-  /** Ends the body's transaction or savepoint; rolls it back if that fails. */
+  /** Commits the body's transaction or savepoint; rolls it back if that fails. */
   void commit(String savepoint) {
     lock.lock();
     try {
@@ -306,7 +322,7 @@ final class ConnectionHandle {
     }
   }
 
-  /** Rolls the body's transaction or savepoint back, because of that. */
+  /** Rolls the body's transaction or savepoint back. Errors of that are added to the cause as suppressed. */
   void rollback(String savepoint, Throwable cause) {
     lock.lock();
     try {
@@ -319,10 +335,7 @@ final class ConnectionHandle {
     }
   }
 
-  /**
-   * Rolls back. After an interrupt everything fails, this too, for as long as a statement is on a row: then those are
-   * ended. What still cannot be done alone is done with more: the whole transaction, or the whole connection, goes.
-   */
+  /** Rolls back, without being ended by an interrupt of the thread. */
   private void rollbackLocked(String savepoint, Throwable cause) {
     if (threadInterrupts == null) {
       rollBack(savepoint, cause);
@@ -336,6 +349,11 @@ final class ConnectionHandle {
     }
   }
 
+  /**
+   * Rolls back. After an interrupt all that SQLite runs fails for as long as a statement is on a row, this too: then
+   * those statements are ended. If a savepoint cannot be rolled back even so, the whole transaction is; if that cannot
+   * be, the connection is closed.
+   */
   private void rollBack(String savepoint, Throwable cause) {
     if (!inTransaction()) { // SQLite, or the body, has ended it
       return;
@@ -362,7 +380,10 @@ final class ConnectionHandle {
     }
   }
 
-  /** Rolls back while nobody can interrupt, and after what was interrupted. False: an error, which is added. */
+  /**
+   * Rolls back after the statements on a row were ended, and while nobody can interrupt. Returns false after an error,
+   * which is added to the cause.
+   */
   private boolean tryWithoutInterrupt(String savepoint, Throwable cause) {
     synchronized (interruptMonitor) {
       for (StatementHandle s = statements; s != null; s = s.next) {
@@ -380,7 +401,7 @@ final class ConnectionHandle {
     }
   }
 
-  /** Under the lock, closed or not: undoes what {@link #begin} did for the body. */
+  /** Undoes what {@link #begin} did for the body. Under the lock, closed or not. */
   private void leaveBody() {
     if (--depth == 0) {
       owner = null;
@@ -393,7 +414,7 @@ final class ConnectionHandle {
 
   // ---- under the lock ----
 
-  /** The sqlite3. */
+  /** Returns the sqlite3. */
   long address() {
     return address;
   }
@@ -417,7 +438,8 @@ final class ConnectionHandle {
 
   IllegalStateException bodyEndedException() {
     return new IllegalStateException("the transaction on database " + Text.quote(database) + " of " + store.name
-        + " has ended before its body: SQLite rolled it back because of an error, or the body executed COMMIT or ROLLBACK");
+        + " has ended before its body: SQLite rolled it back because of an error, or the body executed COMMIT or"
+        + " ROLLBACK");
   }
 
   int interrupts() {
@@ -428,12 +450,12 @@ final class ConnectionHandle {
     return writes;
   }
 
-  /** Something is run that may change what others are reading. */
+  /** Notes that a statement is run that may change what others are reading. */
   void countWrite() {
     writes++;
   }
 
-  /** One of the statements is no longer on rows that are held. */
+  /** Notes that a statement is no longer on rows whose version is held. */
   void releaseRows() {
     rowsHeld.putInt(0, rowsHeld.getInt(0) - 1);
   }
@@ -444,7 +466,7 @@ final class ConnectionHandle {
     if (statement.parameters.rows() == 0) {
       return 0;
     }
-    statement.takeBack(); // long values of the row that is being bound, which stays
+    statement.fetchLongValues(); // of the row that is being bound, which stays
     String savepoint = beginLocked();
     long[] results = new long[Native.BATCH_STATE];
     long rows;
@@ -473,7 +495,7 @@ final class ConnectionHandle {
       code = runScript(script, state);
       while (code == Native.WAIT) {
         int start = out[0];
-        code = awaitWriter(state[Native.SCRIPT_WAITING]);
+        code = awaitWriteLock(state[Native.SCRIPT_WAITING]);
         if (code != SqliteCodes.OK) {
           throw error(code, null, script, start, out[1], out[2]);
         }
@@ -500,7 +522,7 @@ final class ConnectionHandle {
   }
 
   private int runScript(byte[] script, long[] state) {
-    startWaits();
+    resetWaits();
     if (threadInterrupts == null) {
       return Native.execute(address, script, inBody(), timer, statementMicros, out, state);
     }
@@ -512,61 +534,65 @@ final class ConnectionHandle {
     }
   }
 
-  /** Something is run that has not waited yet. */
-  void startWaits() {
+  /** Notes that a statement begins, which has not waited yet. */
+  void resetWaits() {
     waitedNanos = 0;
-    waitEnded = null;
+    lastWait = null;
   }
 
   /**
-   * After {@link Native#WAIT}: waits until it is the statement's turn to write. OK: it is. Else the statement is over, with that code.
+   * Waits for the write lock after {@link Native#WAIT}. Returns OK if it is reserved for the statement; else the
+   * statement is over, with the code that is returned.
    */
-  int awaitWriter(long statement) {
+  int awaitWriteLock(long statement) {
     long start = System.nanoTime();
     try {
       waiting = Thread.currentThread();
-      waitEnded = WriterTurn.await(takeWaiter, this, interrupted);
+      lastWait = WriteLockWait.await(takeWaiter, this, interrupted);
     } finally {
       waiting = null;
       waitedNanos += System.nanoTime() - start;
     }
-    switch (waitEnded) {
-      case COME:
+    switch (lastWait) {
+      case RESERVED:
         return SqliteCodes.OK;
       case TIMED_OUT:
-        return SqliteCodes.BUSY; // which SQLite has said already
+        return SqliteCodes.BUSY; // SQLite has this code already, from before the wait
       default:
         return Native.interruptWaiting(statement);
     }
   }
 
-  /** That statement, zero for one that is compiled first, is run next and has so much time. If there is a timer. */
+  /**
+   * Starts the timer, which must be there, for the statement that runs next; zero: for one that is compiled. micros:
+   * how long that may take.
+   */
   void startTimer(long statement, long micros) {
     Native.startTimer(timer, statement, micros);
   }
 
-  /** What SQLite does next has to be done, such as a commit by the end of a statement that is on a row. */
+  /** Stops the timer, if there is one: what SQLite does next, such as a commit at a statement's end, must be done. */
   void stopTimer() {
     if (timer != 0) {
       Native.startTimer(timer, 0, Long.MAX_VALUE);
     }
   }
 
-  /** Microseconds that the timer has left; only if there is a timer. */
+  /** Returns the microseconds that the timer, which must be there, has left. */
   long timeLeft() {
     return Native.timeLeft(timer);
   }
 
-  /** Runs one of the library's own statements. */
+  /** Runs one of the library's own statements to its end. */
   void run(String sql) {
     prepareOwn(sql).runToEnd();
   }
 
   private StatementHandle prepareOwn(String sql) {
-    StatementHandle statement = own.get(sql);
+    StatementHandle statement = ownStatements.get(sql);
     if (statement == null) {
       statement = prepare(sql, sql.getBytes(US_ASCII));
-      own.put(sql, statement);
+      ownStatements.put(sql, statement);
     }
     return statement;
   }
@@ -612,7 +638,7 @@ final class ConnectionHandle {
     }
   }
 
-  /** Finalizes a statement, if that was not done before. Returns the code of {@link StatementHandle#close}. */
+  /** Finalizes a statement if that was not done before. Returns what {@link StatementHandle#close} returns. */
   int finalizeStatement(StatementHandle statement) {
     if (statement.address == 0) {
       return SqliteCodes.OK;
@@ -630,14 +656,14 @@ final class ConnectionHandle {
   }
 
   /**
-   * The exception for a code that SQLite returned just now; utf8 is the SQL if it was given to SQLite just now, else
-   * null.
+   * Returns the exception for a code that SQLite returned just now. utf8: the SQL if it was given to SQLite just now,
+   * else null.
    */
   SqliteException error(int code, String sql, byte[] utf8) {
     return error(code, sql, utf8, 0, utf8 == null ? 0 : utf8.length, 1);
   }
 
-  /** The same; if sql is null, it is the part of utf8 from start to end, the statement of that number in a script. */
+  /** Does the same. If sql is null, the SQL is statement number {@code number} of a script: utf8 from start to end. */
   private SqliteException error(int code, String sql, byte[] utf8, int start, int end, int number) {
     String message = Text.decode(Native.errorMessage(address, code, out));
     int extended = out[0];
@@ -646,13 +672,15 @@ final class ConnectionHandle {
       message = out[2] != 0 ? store.limitReached()
           : message + ": PRAGMA max_page_count is reached, or the largest rowid of a table is taken";
     } else if (primary == SqliteCodes.BUSY || primary == SqliteCodes.LOCKED || primary == SqliteCodes.ERROR) {
-      message = LockMessages.complete(extended, message, waitEnded == WriterTurn.TIMED_OUT ? waitedNanos : 0,
+      message = LockMessages.complete(extended, message, lastWait == WriteLockWait.TIMED_OUT ? waitedNanos : 0,
           Native.getBusyTimeout(address), statements);
     }
     if (code == SqliteCodes.INTERRUPT && timer != 0 && Native.timerExpired(timer)) {
-      message = "the statement took longer than its timeout of " + TimeUnit.MICROSECONDS.toMillis(statementMicros) + " ms";
-    } else if (code == SqliteCodes.INTERRUPT && waitEnded == WriterTurn.CANCELLED) {
-      message += (interrupts == interruptsBefore ? ": the thread was," : "") + " while it waited for the connection that is writing the database";
+      message = "the statement took longer than its timeout of " + TimeUnit.MICROSECONDS.toMillis(statementMicros)
+          + " ms";
+    } else if (code == SqliteCodes.INTERRUPT && lastWait == WriteLockWait.CANCELLED) {
+      message += (interrupts == interruptsBefore ? ": the thread was," : "")
+          + " while it waited for the connection that is writing the database";
     } else if (code == SqliteCodes.INTERRUPT && threadInterrupts != null && threadInterrupts.reached()) {
       message += ": the thread was";
     }
@@ -685,7 +713,7 @@ final class ConnectionHandle {
 
   // ---- from any thread, without the lock ----
 
-  /** Interrupts what is running, without waiting for it. False if closed. */
+  /** Interrupts what is running, without waiting for it. Returns false if the connection is closed. */
   boolean interrupt() {
     synchronized (interruptMonitor) {
       if (!countInterrupt()) {
@@ -697,7 +725,10 @@ final class ConnectionHandle {
     return true;
   }
 
-  /** Under the monitor, for who interrupts what is running in another way. False if closed. */
+  /**
+   * Counts an interrupt, for a caller that then ends what runs. Under the monitor. Returns false if the connection is
+   * closed.
+   */
   boolean countInterrupt() {
     if (interruptible == 0) {
       return false;
@@ -714,7 +745,7 @@ final class ConnectionHandle {
 
   // ---- close ----
 
-  /** Closes a statement as soon as other threads let it. */
+  /** Waits for other threads' calls and transaction bodies, and closes a statement. */
   void close(StatementHandle statement) {
     needStackToClose();
     lock.lock();
@@ -722,7 +753,7 @@ final class ConnectionHandle {
       while (statement.address != 0 && owner != null && owner != Thread.currentThread()) {
         free.awaitUninterruptibly();
       }
-      startWaits();
+      resetWaits();
       int code = finalizeStatement(statement);
       if (code != SqliteCodes.OK) {
         throw error(code, statement.sql, null);
@@ -732,7 +763,7 @@ final class ConnectionHandle {
     }
   }
 
-  /** Waits for other threads' calls and transaction bodies, and closes. */
+  /** Waits for other threads' calls and transaction bodies, and closes the connection. */
   void close() {
     needStackToClose();
     lock.lock();
@@ -748,7 +779,7 @@ final class ConnectionHandle {
 
   /** Refuses calls from now on and interrupts the one that is running, or closes if there is none. */
   void closeSoon() {
-    closing = true; // else whoever was interrupted may come back before closeNow
+    closing = true; // else the thread that is interrupted may make the next call before closeNow
     interrupt();
     if (lock.tryLock()) {
       try {
@@ -800,7 +831,7 @@ final class ConnectionHandle {
     }
     Native.closeConnection(address);
     address = 0;
-    own.clear();
+    ownStatements.clear();
     forgottenStatements.clear();
     free.signalAll();
     store.remove(this);
@@ -808,21 +839,21 @@ final class ConnectionHandle {
 
   // ---- forgotten objects; by the clean-up thread ----
 
-  /** The {@link SqliteConnection} was forgotten. */
+  /** Closes the connection, whose {@link SqliteConnection} was forgotten, now or when its lock is released. */
   void forget() {
     forgotten = true;
     pending = true;
-    serveForgotten();
+    closeForgotten();
   }
 
-  /** The {@link SqliteStatement} was forgotten. */
+  /** Finalizes a statement, whose {@link SqliteStatement} was forgotten, now or when the lock is released. */
   void forget(StatementHandle statement) {
     forgottenStatements.add(statement);
     pending = true;
-    serveForgotten();
+    closeForgotten();
   }
 
-  private void serveForgotten() {
+  private void closeForgotten() {
     while (pending && lock.tryLock()) {
       try {
         pending = false;

@@ -1,9 +1,9 @@
 package io.github.sqlitememvfs;
 
 /**
- * What one database holds, at the moment of the call that returned this. Immutable.
+ * Statistics of one database at the moment of the call that returned this: its memory, versions and pins. Immutable.
  *
- * <p>Blocks that a fork shares with its origin are counted in the origin, not in the fork.
+ * <p>Blocks that a fork shares with its origin count for the origin, not for the fork.
  */
 public final class DatabaseStats {
   private final long size;
@@ -27,82 +27,54 @@ public final class DatabaseStats {
     blockSize = (int) values[10];
   }
 
-  /**
-   * Size of the newest version: what serializing it gives.
-   *
-   * @return bytes
-   */
+  /** {@return the size of the newest version in bytes: how many serializing it gives} */
   public long size() {
     return size;
   }
 
-  /**
-   * Number of the newest version. It rises with every commit.
-   *
-   * @return the number
-   */
+  /** {@return the number of the newest version, which rises with every commit} */
   public long version() {
     return version;
   }
 
-  /**
-   * Size of the blocks that the database is made of.
-   *
-   * @return bytes, or 0 for an empty database that takes the page size of its first commit
-   */
+  /** {@return the size of a block in bytes; 0 for an empty database that takes the page size of its first commit} */
   public int blockSize() {
     return blockSize;
   }
 
   /**
-   * Memory taken by blocks and their tables: of all versions that are kept, and of a transaction that is not yet
-   * committed.
-   *
-   * @return bytes
+   * {@return the bytes of memory that blocks and their tables take} They are those of all versions that are kept, and
+   * of a write transaction that is not yet committed.
    */
   public long bytesInUse() {
     return bytesInUse;
   }
 
-  /**
-   * Blocks in use.
-   *
-   * @return their number
-   */
+  /** {@return how many blocks are in use} */
   public long blocks() {
     return blocks;
   }
 
-  /**
-   * Versions that are kept in memory, the newest included.
-   *
-   * @return their number
-   */
+  /** {@return how many versions are kept in memory, the newest included} */
   public long versions() {
     return versions;
   }
 
   /**
-   * References to versions: by connections that read, snapshots, streams and forks.
-   *
-   * @return their number
+   * {@return how many pins there are: references to versions by connections that read, snapshots, streams and forks}
    */
   public long pins() {
     return pins;
   }
 
-  /**
-   * Forks made of versions of it that still hold on to that version.
-   *
-   * @return their number
-   */
+  /** {@return how many forks of this database's versions still hold the version that they were made of} */
   public long forks() {
     return forks;
   }
 
   @Override
   public String toString() {
-    return "DatabaseStats[size=" + size + ", version=" + version + ", blockSize=" + blockSize + ", bytesInUse=" + bytesInUse
-        + ", blocks=" + blocks + ", versions=" + versions + ", pins=" + pins + ", forks=" + forks + "]";
+    return "DatabaseStats[size=" + size + ", version=" + version + ", blockSize=" + blockSize + ", bytesInUse="
+        + bytesInUse + ", blocks=" + blocks + ", versions=" + versions + ", pins=" + pins + ", forks=" + forks + "]";
   }
 }

@@ -12,12 +12,12 @@ import org.sqlite.JDBC;
 final class JdbcHost {
   private static final String ENTRY_POINT = "sqlite3_sqlitememvfs_init";
 
-  /** Under the monitor of the class; read without it first. */
+  /** Set under the monitor of the class; read without it first. */
   private static volatile boolean loaded;
 
   private JdbcHost() {}
 
-  /** Does so if that was not done. Throws an IllegalStateException if it cannot be, and tries anew the next time. */
+  /** Loads it unless that was done. Throws an IllegalStateException if that fails, and tries anew the next time. */
   static void load() {
     if (!loaded) {
       loadOnce();
@@ -29,15 +29,17 @@ final class JdbcHost {
       return;
     }
     NativeLibrary.load();
-    DriverManager.getLoginTimeout(); // Java 8's class loads all drivers, and they register there: two threads must not begin at both ends
+    // In Java 8, DriverManager loads all drivers, and a driver that is loaded registers there. Here it comes first, so
+    // that no two threads initialize both classes in opposite orders.
+    DriverManager.getLoginTimeout();
     readSqliteJdbc();
     String path = Text.decode(Native.libraryPath());
     try {
       loadExtension(path);
-    } catch (SQLException | RuntimeException | UnsatisfiedLinkError e) { // it says the last after its own library failed
+    } catch (SQLException | RuntimeException | UnsatisfiedLinkError e) { // the last if its own library was not loaded
       String message = e instanceof UnsatisfiedLinkError || isDenied(e)
-          ? "sqlite-jdbc has not got its own native library (" + e.getMessage() + "); if native access is denied, start java"
-              + " with --enable-native-access=" + NativeLibrary.module(JDBC.class)
+          ? "sqlite-jdbc has not got its own native library (" + e.getMessage() + "); if native access is denied, start"
+              + " java with --enable-native-access=" + NativeLibrary.module(JDBC.class)
           : "sqlite-jdbc cannot load the native library from " + path + ": " + e.getMessage();
       throw new IllegalStateException(message, e);
     }
@@ -45,16 +47,16 @@ final class JdbcHost {
   }
 
   /**
-   * Lets our module, if the library is one, use sqlite-jdbc where that is: its own module, or the class path, which no
-   * module reads by itself.
+   * Lets this library's module, if it is one, read sqlite-jdbc. That may be a module of its own, or lie on the class
+   * path, which no module reads by itself.
    */
   private static void readSqliteJdbc() {
     Class<?> driver;
     try {
       driver = Class.forName("org.sqlite.JDBC");
     } catch (ClassNotFoundException e) {
-      throw new IllegalStateException("sqlite-jdbc is missing: add the dependency org.xerial:sqlite-jdbc; if it is on the"
-          + " module path, also start java with --add-modules org.xerial.sqlitejdbc", e);
+      throw new IllegalStateException("sqlite-jdbc is missing: add the dependency org.xerial:sqlite-jdbc; if it is on"
+          + " the module path, also start java with --add-modules org.xerial.sqlitejdbc", e);
     }
     try {
       Object from = Class.class.getMethod("getModule").invoke(driver); // since Java 9
@@ -76,7 +78,7 @@ final class JdbcHost {
     }
   }
 
-  /** A new connection of sqlite-jdbc. */
+  /** Opens a connection of sqlite-jdbc. */
   static Connection connect(String url, Properties properties) throws SQLException {
     Driver driver = new JDBC(); // its other methods differ from version to version
     return driver.connect(url, properties);

@@ -7,10 +7,12 @@ import java.nio.channels.ReadableByteChannel;
 import java.util.concurrent.TimeUnit;
 
 /**
- * New content of a database on its way in, built beside the old. Used by the one thread that made it, which holds the
- * store.
+ * Reads the new content of a database in, beside the old content. {@link #publish} makes it the newest version.
+ * Whatever goes wrong before leaves the old content as it is.
  *
- * <p>Whatever goes wrong leaves the old content as it is: only {@link #publish} touches it.
+ * <p>Used by the one thread that made it, which has acquired the store.
+ *
+ * <p>Its C half: src/main/c/store/load.c, by src/main/c/jni/jni_store.c.
  */
 final class Load implements AutoCloseable {
   private final StoreHandle handle;
@@ -57,15 +59,18 @@ final class Load implements AutoCloseable {
     }
   }
 
-  /** Reads a channel to its end. What it put is where the buffer's position is, whatever it returns. */
+  /**
+   * Reads a channel to its end. How many bytes the channel has put is seen at the buffer's position, whatever it
+   * returns.
+   */
   void readFrom(ReadableByteChannel in) throws IOException {
     Transfer.checkBlocking(in);
     boolean direct = Transfer.isOfPlatform(in);
     ByteBuffer buffer = null;
-    Transfer.Patience patience = new Transfer.Patience();
+    Transfer.StallCheck stalls = new Transfer.StallCheck();
     while (true) {
       handle.checkOpen();
-      // Straight into the block's memory if there is enough of it in one piece, and the channel cannot keep the buffer.
+      // The channel reads straight into the block's memory, if enough lies in one piece and it cannot keep the buffer.
       ByteBuffer space = direct ? space() : null;
       if (space != null) {
         boolean ended = in.read(space) < 0;
@@ -73,7 +78,7 @@ final class Load implements AutoCloseable {
         if (ended) {
           return;
         }
-        patience.moved(space.position(), in);
+        stalls.moved(space.position(), in);
       } else {
         if (buffer == null) {
           buffer = ByteBuffer.allocateDirect(Transfer.BUFFER_BYTES);
@@ -84,7 +89,7 @@ final class Load implements AutoCloseable {
         if (ended) {
           return;
         }
-        patience.moved(buffer.position(), in);
+        stalls.moved(buffer.position(), in);
       }
     }
   }
@@ -107,14 +112,14 @@ final class Load implements AutoCloseable {
     return space;
   }
 
-  /** What is read next is the database's write-ahead log. */
+  /** Notes that the database has ended, and its write-ahead log is read next. */
   void beginWal() {
     check(Native.loadWal(address));
   }
 
   /**
-   * Makes what was read the content of the database, after waiting for its writer for that long at the most. Frames that were taken
-   * from the write-ahead log.
+   * Makes what was read the newest version of the database. Waits for the write lock for that long at the most. Returns
+   * the number of frames that were taken from the write-ahead log.
    */
   long publish(long busyTimeoutMillis) {
     check(Native.loadFinish(address));
@@ -124,7 +129,7 @@ final class Load implements AutoCloseable {
     int result;
     while ((result = Native.publish(store, name, address, 0)) == Native.MV_BUSY) {
       long waited = TimeUnit.NANOSECONDS.toMicros(System.nanoTime() - start);
-      if (waited >= most || awaitWriter(most - waited) == WriterTurn.TIMED_OUT) {
+      if (waited >= most || awaitWriteLock(most - waited) == WriteLockWait.TIMED_OUT) {
         throw busy(most);
       }
     }
@@ -133,17 +138,18 @@ final class Load implements AutoCloseable {
     return frames;
   }
 
-  private WriterTurn awaitWriter(long micros) {
-    WriterTurn turn = handle.await(() -> newWaiter(micros), this);
-    if (turn == WriterTurn.CANCELLED) {
+  private WriteLockWait awaitWriteLock(long micros) {
+    WriteLockWait wait = handle.awaitWriteLock(() -> newWaiter(micros), this);
+    if (wait == WriteLockWait.CANCELLED) {
       handle.checkOpen();
-      throw SqliteException.of(SqliteCodes.INTERRUPT, "interrupted: the thread was, while it waited for the connection that is writing database "
-          + Text.quote(database) + " of " + handle.name + "; the database keeps its content");
+      throw SqliteException.of(SqliteCodes.INTERRUPT,
+          "interrupted: the thread was, while it waited for the connection that is writing database "
+              + Text.quote(database) + " of " + handle.name + "; the database keeps its content");
     }
-    return turn;
+    return wait;
   }
 
-  /** Zero: the database was deleted, so that there is nothing to wait for. */
+  /** Returns a new mv_waiter; zero if the database was deleted, so that there is nothing to wait for. */
   private long newWaiter(long micros) {
     long waiter = Native.loadWaiter(store, name, address, micros, out);
     if (waiter == 0 && out[0] != Native.MV_NOTFOUND) {
@@ -153,8 +159,10 @@ final class Load implements AutoCloseable {
   }
 
   private SqliteException busy(long micros) {
-    return SqliteException.of(SqliteCodes.BUSY, "database " + Text.quote(database) + " of " + handle.name + " is being written by another connection, "
-        + (micros == 0 ? "and the busy timeout is 0" : "and still was after the busy timeout of " + micros / 1000 + " ms") + "; it keeps its content");
+    return SqliteException.of(SqliteCodes.BUSY, "database " + Text.quote(database) + " of " + handle.name
+        + " is being written by another connection, "
+        + (micros == 0 ? "and the busy timeout is 0"
+            : "and still was after the busy timeout of " + micros / 1000 + " ms") + "; it keeps its content");
   }
 
   private void check(int result) {
@@ -174,7 +182,7 @@ final class Load implements AutoCloseable {
     return "cannot load database " + Text.quote(database) + ": " + Text.decode(Native.loadMessage(address));
   }
 
-  /** Drops what was not published. */
+  /** Drops what was read, unless it was published. */
   @Override
   public void close() {
     if (address != 0) {

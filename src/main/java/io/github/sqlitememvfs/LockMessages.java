@@ -2,25 +2,28 @@ package io.github.sqlitememvfs;
 
 import java.util.concurrent.TimeUnit;
 
-/** What the messages of {@code SQLITE_BUSY} and {@code SQLITE_LOCKED} say behind SQLite's own words: who is in the way, and what helps. */
+/**
+ * Completes the messages of {@code SQLITE_BUSY} and {@code SQLITE_LOCKED}: behind SQLite's own words they say who is in
+ * the way, and what helps.
+ */
 final class LockMessages {
   private static final int BUSY_SNAPSHOT = 517;
   private static final String LOCKED = "database is locked";
   private static final String IN_PROGRESS = "SQL statements in progress";
 
-  /** Characters of a statement that a message shows. */
+  /** Most characters of a statement that a message shows. */
   private static final int MOST_SQL = 100;
 
   private LockMessages() {}
 
   /**
-   * The message of an error that a connection got just now.
+   * Returns the message of an error that a connection got just now.
    *
    * @param code SQLite's extended code
    * @param message SQLite's words
-   * @param waitedNanos how long the statement has waited for another writer
+   * @param waitedNanos how long the statement has waited for the write lock
    * @param timeoutMillis the connection's busy timeout
-   * @param statements all of the connection's, linked by {@link StatementHandle#next}
+   * @param statements all statements of the connection, linked by {@link StatementHandle#next}
    */
   static String complete(int code, String message, long waitedNanos, int timeoutMillis, StatementHandle statements) {
     if ((code & 0xff) == SqliteCodes.LOCKED || message.endsWith(IN_PROGRESS)) {
@@ -30,22 +33,25 @@ final class LockMessages {
       return message;
     }
     if (code == BUSY_SNAPSHOT) {
-      return message + ": another connection has committed since this transaction, or a statement that is still on a row, first read the database,"
-          + " so that it reads an older version and cannot write. Roll back, reset open statements, and begin again with BEGIN IMMEDIATE or transaction(...),"
-          + " which keep other writers out from the start";
+      return message + ": another connection has committed since this transaction, or a statement that is still on a"
+          + " row, first read the database, so that it reads an older version and cannot write. Roll back, reset open"
+          + " statements, and begin again with BEGIN IMMEDIATE or transaction(...), which keep other writers out from"
+          + " the start";
     }
     if (code != SqliteCodes.BUSY) {
       return message;
     }
     if (waitedNanos > 0) {
-      return message + ": another connection is writing it, and still was after " + TimeUnit.NANOSECONDS.toMillis(waitedNanos)
-          + " ms. The busy timeout is " + timeoutMillis + " ms";
+      return message + ": another connection is writing it, and still was after "
+          + TimeUnit.NANOSECONDS.toMillis(waitedNanos) + " ms. The busy timeout is " + timeoutMillis + " ms";
     }
     if (timeoutMillis <= 0) {
-      return message + ": another connection is writing it, and the busy timeout is 0 ms, so that this one does not wait";
+      return message
+          + ": another connection is writing it, and the busy timeout is 0 ms, so that this one does not wait";
     }
-    return message + ": another connection is writing it, and this transaction, or a statement that is still on a row, has read it before: to wait would be in"
-        + " vain, since what it reads will be an older version. Begin with BEGIN IMMEDIATE or transaction(...) where a transaction writes after it has read";
+    return message + ": another connection is writing it, and this transaction, or a statement that is still on a row,"
+        + " has read it before: to wait would be in vain, since what it reads will be an older version. Begin with"
+        + " BEGIN IMMEDIATE or transaction(...) where a transaction writes after it has read";
   }
 
   private static String inProgress(StatementHandle statements) {
@@ -62,6 +68,7 @@ final class LockMessages {
     }
     String shown = first.length() > MOST_SQL ? first.substring(0, MOST_SQL) + "..." : first;
     return ": this connection's statement " + Text.quote(shown) + " is on a row"
-        + (others == 0 ? "" : others == 1 ? ", and so is one more" : ", and so are " + others + " more") + "; reset or close it first";
+        + (others == 0 ? "" : others == 1 ? ", and so is one more" : ", and so are " + others + " more")
+        + "; reset or close it first";
   }
 }

@@ -11,21 +11,24 @@ import java.util.logging.Logger;
 import javax.sql.DataSource;
 
 /**
- * JDBC connections to a database of a {@link MemoryVfs}, made by sqlite-jdbc (org.xerial:sqlite-jdbc, an optional
- * dependency): see {@link MemoryVfs#jdbcUrl}.
+ * A source of JDBC connections to a database of a {@link MemoryVfs}. sqlite-jdbc (org.xerial:sqlite-jdbc, an optional
+ * dependency) makes them: see {@link MemoryVfs#jdbcUrl}.
  *
- * <p>Each {@link #getConnection} opens a new connection, which the caller closes; a pool such as HikariCP can be put
- * in front. They read pages in place, and wait for another writer as long as the {@code MemoryVfs} says, unless the
- * property {@code busy_timeout} says otherwise. In a transaction that first reads and then writes, SQLite gives {@code
- * SQLITE_BUSY_SNAPSHOT} if another one has written in between: the property {@code transaction_mode=IMMEDIATE} makes
- * each transaction a writer from its begin. While auto-commit is off, sqlite-jdbc begins one as soon as another has
- * ended, and so keeps all other writers out until auto-commit is on again or the connection is closed.
+ * <p>Each {@link #getConnection} opens a new connection, which the caller closes; a pool such as HikariCP can be put in
+ * front. The connections read pages in place. They wait for the write lock as long as the {@code MemoryVfs} says,
+ * unless the property {@code busy_timeout} says otherwise.
  *
- * <p>A writer waits for another one within sqlite-jdbc, in native code: a virtual thread keeps its carrier meanwhile, and {@link Thread#interrupt} does not
- * end it. Where virtual threads write, let them wait before that, for the only connection of a pool, or use {@link SqliteConnection}.
+ * <p>A transaction that first reads and then writes gets {@code SQLITE_BUSY_SNAPSHOT} from SQLite if another one has
+ * written in between. The property {@code transaction_mode=IMMEDIATE} has each transaction take the write lock at its
+ * begin. While auto-commit is off, sqlite-jdbc begins a transaction as soon as another has ended, and so keeps all
+ * other writers out until auto-commit is on again or the connection is closed.
  *
- * <p>May be used by any number of threads. There is nothing to close. It keeps the {@code MemoryVfs} alive; once that
- * is closed, {@code getConnection} fails with an {@link SQLException}.
+ * <p>A writer waits for the write lock within sqlite-jdbc, in native code: a virtual thread keeps its carrier
+ * meanwhile, and {@link Thread#interrupt} does not end the wait. Where virtual threads write, let them wait before
+ * that, for the only connection of a pool, or use {@link SqliteConnection}.
+ *
+ * <p>Any number of threads may use a source. There is nothing to close. A source keeps its {@code MemoryVfs} alive;
+ * once that is closed, {@code getConnection} fails with an {@link SQLException}.
  */
 public final class MemoryDataSource implements DataSource {
   private static final String BUSY_TIMEOUT = "busy_timeout";
@@ -48,9 +51,9 @@ public final class MemoryDataSource implements DataSource {
   }
 
   /**
-   * Connections to a database. If there is no such database, the first connection makes it.
+   * Returns a source of connections to a database. If there is no such database, the first connection creates it.
    *
-   * @param vfs where it lives
+   * @param vfs the {@code MemoryVfs} that has the database
    * @param database its name
    * @return a source of connections
    * @throws IllegalArgumentException if a database cannot have that name
@@ -62,9 +65,9 @@ public final class MemoryDataSource implements DataSource {
   }
 
   /**
-   * Connections to a database, with settings.
+   * Returns a source of connections to a database, with settings.
    *
-   * @param vfs where it lives
+   * @param vfs the {@code MemoryVfs} that has the database
    * @param database its name
    * @param properties settings of sqlite-jdbc, among them SQLite's pragmas: {@code foreign_keys=true}, for example.
    *     They are copied
@@ -110,29 +113,17 @@ public final class MemoryDataSource implements DataSource {
     return getConnection();
   }
 
-  /**
-   * Where the database lives.
-   *
-   * @return what was given
-   */
+  /** {@return the {@code MemoryVfs} that has the database} */
   public MemoryVfs vfs() {
     return vfs;
   }
 
-  /**
-   * The database's name.
-   *
-   * @return what was given
-   */
+  /** {@return the name of the database} */
   public String database() {
     return database;
   }
 
-  /**
-   * The URL of the connections.
-   *
-   * @return as by {@link MemoryVfs#jdbcUrl}
-   */
+  /** {@return the URL of the connections, that of {@link MemoryVfs#jdbcUrl}} */
   public String url() {
     return url;
   }
@@ -142,7 +133,7 @@ public final class MemoryDataSource implements DataSource {
     return logWriter;
   }
 
-  /** Is kept, and not written to. */
+  /** Keeps a log writer, to which nothing is written. */
   @Override
   public void setLogWriter(PrintWriter out) {
     logWriter = out;
@@ -153,7 +144,7 @@ public final class MemoryDataSource implements DataSource {
     return loginTimeout;
   }
 
-  /** Is kept, and has no effect: nothing is waited for. */
+  /** Keeps a timeout, which has no effect: opening a connection does not wait. */
   @Override
   public void setLoginTimeout(int seconds) {
     loginTimeout = seconds;

@@ -24,13 +24,17 @@ import java.util.stream.Stream;
 /**
  * Finds and loads the native library, once.
  *
- * <p>It looks in this order: the file that a system property names, and no other; where the platform packages
- * libraries, or a property says so, {@link System#loadLibrary}, and no other; the library in the jar; {@code
- * System.loadLibrary} as the last resort.
+ * <p>It looks in this order:
+ * <ol>
+ * <li>The file that a system property names; then it tries no other.
+ * <li>{@link System#loadLibrary} on Android, or if a system property says so; then it tries no other.
+ * <li>The library in the jar.
+ * <li>{@code System.loadLibrary} as the last resort.
+ * </ol>
  *
  * <p>The library in the jar is extracted to a new file that only this user can read. On Linux the file is deleted as
- * soon as it is loaded, since another SQLite can load it once more without it; elsewhere it is deleted at the JVM's end.
- * A folder for it that is missing is made, and deleted together with the file unless another JVM uses it, too. Each
+ * soon as it is loaded, since sqlite-jdbc can load the library again without the file; elsewhere it is deleted at the
+ * JVM's end. A missing folder is created, and deleted together with the file unless another JVM uses it, too. Each
  * class loader extracts a file of its own, so several of them can have the library in one JVM.
  */
 final class NativeLibrary {
@@ -43,14 +47,15 @@ final class NativeLibrary {
   private static final long STALE_MILLIS = 3_600_000;
   private static final int MOST_ATTEMPTS = 100;
 
-  /** All under the monitor of the class; read without it first. */
+  /** Set under the monitor of the class; read without it first. */
   private static volatile boolean loaded;
 
+  /** The message that all calls fail with; null: none has failed. Under the monitor of the class. */
   private static String failure;
 
   private NativeLibrary() {}
 
-  /** Loads the library if that was not done. Throws the same error each time if it cannot be. */
+  /** Loads the library unless that was done. If that has failed, it throws the same error each time. */
   static void load() {
     if (!loaded) {
       loadOnce();
@@ -78,7 +83,7 @@ final class NativeLibrary {
     throw new UnsatisfiedLinkError(failure);
   }
 
-  /** Adds to the list what failed, and why. */
+  /** Tries all places, and adds to the list what failed, and why. */
   private static boolean tryAll(List<String> tried) {
     String file = System.getProperty(PATH_PROPERTY);
     if (file != null) {
@@ -131,7 +136,7 @@ final class NativeLibrary {
   private static boolean tryExtracted(String resource, InputStream in, List<String> tried) {
     String folder = System.getProperty(FOLDER_PROPERTY, System.getProperty("java.io.tmpdir"));
     String what = resource + " extracted to " + folder;
-    List<Path> made = new ArrayList<>(); // folders, then the file
+    List<Path> made = new ArrayList<>(); // the folders that are created here, then the file
     boolean needed = false;
     try {
       Path path = Paths.get(folder).toAbsolutePath();
@@ -164,8 +169,9 @@ final class NativeLibrary {
   }
 
   /**
-   * Makes a new file in the folder, and the folder if it is missing, and adds to the list what it has made. Another JVM
-   * that had made the same folder may delete it meanwhile; it cannot any more once the file is there.
+   * Creates a new file in the folder, and the folder if it is missing, and adds to the list what it has created.
+   * Another JVM that has created the same folder may delete it meanwhile, so this tries again. Once the file is there,
+   * the other JVM cannot.
    */
   private static Path createFile(Path folder, List<Path> made) throws IOException {
     for (int attempt = 1; ; attempt++) {
@@ -201,7 +207,7 @@ final class NativeLibrary {
     }
   }
 
-  /** Writes into the file that is there, whose permissions let nobody else write or read it. */
+  /** Writes into the file, which is there: its permissions let nobody else write or read it. */
   static void copy(InputStream in, Path file) throws IOException {
     try (OutputStream out = Files.newOutputStream(file, StandardOpenOption.WRITE)) {
       byte[] buffer = new byte[Transfer.BUFFER_BYTES];
@@ -211,7 +217,7 @@ final class NativeLibrary {
     }
   }
 
-  /** The last of them first. A folder that another JVM uses as well stays, being not empty. */
+  /** Deletes the paths, the last one first. A folder that another JVM uses as well is not empty, and stays. */
   private static void delete(List<Path> made) {
     for (int i = made.size() - 1; i >= 0; i--) {
       try {
@@ -223,8 +229,8 @@ final class NativeLibrary {
   }
 
   /**
-   * Deletes what earlier runs could not. A library that is still in use cannot be deleted, and a new one may not be
-   * loaded yet.
+   * Deletes files that earlier runs could not delete, on Windows. A library in use cannot be deleted there. A new file
+   * may not be loaded yet, so only old ones are deleted.
    */
   private static void deleteStale(Path folder) {
     if (!os().equals("windows")) {
@@ -251,7 +257,7 @@ final class NativeLibrary {
     return file.substring(file.lastIndexOf('.'));
   }
 
-  /** What went wrong, and what to do about it where that is known. */
+  /** Returns what went wrong, and what to do about it where that is known. */
   private static String reason(Throwable e) {
     if (isIllegalCaller(e)) {
       return "native access is denied: start java with --enable-native-access=" + module(NativeLibrary.class);
@@ -268,12 +274,12 @@ final class NativeLibrary {
     return e instanceof UnsatisfiedLinkError && e.getMessage() != null ? e.getMessage() : e.toString();
   }
 
-  /** Whether it says that the JVM lets that code load no native library (Java 24 and later). */
+  /** Whether the exception says that the JVM denies native access (Java 24 and later). */
   static boolean isIllegalCaller(Throwable e) {
     return e.getClass().getName().equals("java.lang.IllegalCallerException"); // since Java 9
   }
 
-  /** The module of a class, as options of the java command name it. */
+  /** Returns the module of a class, as options of the java command name it. */
   static String module(Class<?> of) {
     try {
       Object module = Class.class.getMethod("getModule").invoke(of); // since Java 9
@@ -291,7 +297,7 @@ final class NativeLibrary {
         || System.getProperty("java.vendor", "").contains("Android");
   }
 
-  /** Names of the folders in the jar, the likeliest first: the system and the processor. */
+  /** Returns the names of folders in the jar for this system and processor, the likeliest first. */
   static List<String> platforms() {
     String arch = arch();
     List<String> platforms = new ArrayList<>();
@@ -341,7 +347,7 @@ final class NativeLibrary {
     } catch (IOException | RuntimeException e) {
       return false;
     }
-    // The folder of a glibc system may have it too. This process has loaded one of the two.
+    // A glibc system may have musl's loader, too. This process has loaded one of the two.
     try (Stream<String> maps = Files.lines(Paths.get("/proc/self/maps"), ISO_8859_1)) {
       return maps.anyMatch(line -> line.contains("ld-musl-"));
     } catch (IOException | RuntimeException e) {

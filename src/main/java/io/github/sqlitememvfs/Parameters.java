@@ -7,20 +7,23 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Values of a statement's parameters, as {@link Native#fetch} and {@link Native#batch} take them: rows.h says how. They are collected here, without a
- * call, and go along when the statement is run.
+ * Values of a statement's parameters, in an array that {@link Native#fetch} and {@link Native#batch} take. Binding
+ * writes into the array without a native call; the array goes along when the statement is run.
  *
- * <p>Of a batch, the rows that were added come first; behind them stands the row that is being bound, which begins with the values of the one before.
- * A batch is cut into chunks of about {@link #CHUNK} bytes, or four times what its first row takes, each with all that its rows lead to.
+ * <p>In a batch, the rows that were added come first. Behind them stands the row that is being bound, which begins with
+ * the values of the row before. A batch is cut into chunks of about {@link #CHUNK} bytes, or four times what its first
+ * row takes. Each chunk holds all the bytes that its rows refer to.
  *
- * <p>Not synchronized: threads that share a statement agree on who binds. If they do not, values are mixed up, no more: what is given to SQLite is a copy,
- * and checked.
+ * <p>Not synchronized: threads that share a statement must agree on who binds. If they do not, values are mixed up, no
+ * more: SQLite is given a copy, which is checked.
+ *
+ * <p>Its C half: src/main/c/engine/rows.h, which also defines the layout of the array.
  */
 final class Parameters {
-  /** What C keeps on its stack. */
+  /** Bytes of a chunk: the size of the copy that the C half makes on its stack. */
   static final int CHUNK = 16 * 1024;
 
-  /** Longer values are not collected but given to SQLite at once ({@link #setLeft}). */
+  /** Values of more bytes are given to SQLite at once, and not kept here ({@link #setSent}). */
   static final int LONG_VALUE = 64 * 1024;
 
   private static final int HEAD = Native.ROWS_HEAD;
@@ -32,26 +35,33 @@ final class Parameters {
   private byte[] memory;
   private ByteBuffer buffer;
 
-  /** Where the row that is being bound begins, and where the next bytes go. */
+  /** Where the row that is being bound begins. */
   private int row;
 
+  /** Where the next bytes of a text or blob go. */
   private int end;
 
-  /** For each parameter, which bytes may be overwritten by a new value of it. */
+  /** For each parameter, where the bytes of its last value begin. A new value may overwrite them. */
   private final int[] places;
 
+  /** For each parameter, how many bytes it may overwrite there. */
   private final int[] room;
 
-  /** Types of those that SQLite has been given already. */
-  private byte[] left;
+  /** Types of the long values that SQLite has been given already; null: there was none. */
+  private byte[] sentTypes;
 
-  /** Bytes of the chunk that is being filled: more if its first row begins with long values, which each chunk has anew. */
+  /**
+   * Bytes that the chunk being filled may have: more than {@link #CHUNK} if its first row takes many bytes. Each chunk
+   * has those of its first row anew.
+   */
   private int limit = CHUNK;
 
   private List<byte[]> chunks;
   private int[] sizes;
   private int chunkCount;
   private int rows;
+
+  /** Whether SQLite does not have the current values yet. */
   private boolean changed = true;
 
   Parameters(int count) {
@@ -72,7 +82,7 @@ final class Parameters {
 
   // ---- values; index from 0 ----
 
-  /** All are NULL. */
+  /** Sets all to NULL. */
   void clear() {
     Arrays.fill(memory, row + HEAD, row + HEAD + count, (byte) SqliteStatement.SQLITE_DATA_NULL);
     changed = true;
@@ -95,8 +105,8 @@ final class Parameters {
     changed = true;
   }
 
-  /** False: it is not ASCII, and was not set. */
-  @SuppressWarnings("deprecation") // of what takes the lower half of each char, which is all there is
+  /** Sets a text if it is ASCII. Returns false if it is not. */
+  @SuppressWarnings("deprecation") // of String.getBytes, which takes the lower half of each char: ASCII has no other
   boolean setAscii(int index, String text) {
     int n = text.length();
     int all = 0;
@@ -124,19 +134,19 @@ final class Parameters {
     set(index, SqliteStatement.SQLITE_DATA_BLOB, at, n);
   }
 
-  /** SQLite has been given it, and keeps it. */
-  void setLeft(int index, int type) {
+  /** Notes that SQLite has been given a long value of that type, and keeps it. */
+  void setSent(int index, int type) {
     memory[row + HEAD + index] = Native.ROWS_LEAVE;
-    if (left == null) {
-      left = new byte[count];
+    if (sentTypes == null) {
+      sentTypes = new byte[count];
     }
-    left[index] = (byte) type;
+    sentTypes[index] = (byte) type;
     changed = true;
   }
 
-  /** Type of a parameter if SQLite has been given it, else 0. */
-  int left(int index) {
-    return memory[row + HEAD + index] == Native.ROWS_LEAVE ? left[index] : 0;
+  /** Returns the type of a long value that SQLite has been given; 0 if the value of the parameter is here. */
+  int sentType(int index) {
+    return memory[row + HEAD + index] == Native.ROWS_LEAVE ? sentTypes[index] : 0;
   }
 
   private void set(int index, int type, int at, int n) {
@@ -147,7 +157,10 @@ final class Parameters {
     changed = true;
   }
 
-  /** Where so many bytes of a parameter go: where its last value stands if there is room, so that binding again and again takes no more memory. */
+  /**
+   * Returns where the n bytes of a parameter go. They overwrite its last value if there is room, so that binding again
+   * and again takes no more memory.
+   */
   private int place(int index, int n) {
     if (n == 0) {
       return row; // nothing is written there
@@ -178,14 +191,16 @@ final class Parameters {
 
   // ---- one execution ----
 
-  /** What {@link Native#fetch} is given; null: nothing has changed since, and SQLite has all of it. */
+  /**
+   * Returns what {@link Native#fetch} is given; null if SQLite has kept the values of the last call and none changed.
+   */
   byte[] toRun(boolean kept) {
     boolean send = count > 0 && (changed || !kept);
     changed = false;
     return send ? memory : null;
   }
 
-  /** SQLite may not have taken what it was given: it is given all of it again. */
+  /** Has the next call give SQLite all values again: it may not have taken them. */
   void resend() {
     changed = true;
   }
@@ -196,7 +211,7 @@ final class Parameters {
 
   // ---- batch ----
 
-  /** Makes the row that is being bound one of the batch, and begins another one with its values. */
+  /** Adds the row that is being bound to the batch, and begins another one with its values. */
   void addRow() {
     int next = (end + 7) & ~7;
     if (rows == Integer.MAX_VALUE) {
@@ -218,19 +233,19 @@ final class Parameters {
     changed = true;
   }
 
-  /** The rows before the one that is being bound become a chunk. */
+  /** Makes a chunk of the rows before the one that is being bound. */
   private void cut() {
     byte[] fresh = memoryFor(row);
     addChunk(memory, row);
     restart(row, fresh);
   }
 
-  /** So does it. */
+  /** Makes a chunk of all rows, the one that is being bound included. */
   private void finishChunk(int size) {
     if (size > memory.length) {
       grow(size);
     }
-    byte[] fresh = memoryFor(row); // first what may find no memory: a chunk is added once
+    byte[] fresh = memoryFor(row); // first, since it may find no memory: a chunk is added once
     addChunk(memory, size);
     restart(row, fresh);
   }
@@ -247,7 +262,7 @@ final class Parameters {
     sizes[chunkCount++] = size;
   }
 
-  /** New memory for the values of a row. */
+  /** Returns a new array that has room for the values of a row. */
   private byte[] memoryFor(int from) {
     int bytes = 0;
     for (int i = 0; i < count; i++) {
@@ -256,7 +271,7 @@ final class Parameters {
     return new byte[Math.max(rows > 0 ? CHUNK : 0, rowBytes + bytes)];
   }
 
-  /** New memory, with the values of a row of the old. */
+  /** Goes on in a new array, with the values of a row of the old one. */
   private void restart(int from, byte[] fresh) {
     byte[] old = memory;
     ByteBuffer oldBuffer = buffer;
@@ -284,12 +299,12 @@ final class Parameters {
     return type == SqliteStatement.SQLITE_DATA_TEXT || type == SqliteStatement.SQLITE_DATA_BLOB;
   }
 
-  /** Rows of the batch. */
+  /** Returns the number of rows of the batch. */
   int rows() {
     return rows;
   }
 
-  /** What {@link Native#batch} is given. */
+  /** Returns the chunks that {@link Native#batch} is given. */
   byte[][] chunks() {
     if (row > 0) {
       cut();

@@ -5,16 +5,17 @@ import java.nio.channels.ClosedChannelException;
 import java.nio.channels.NonWritableChannelException;
 import java.nio.channels.SeekableByteChannel;
 
-/** The version of a {@link Snapshot} as a channel that can only be read. */
+/** A channel that reads the version of a {@link Snapshot}, and refuses writes. */
 final class PinChannel implements SeekableByteChannel {
   private final PinHandle pin;
 
-  /** What must stay reachable while this is. */
+  /** Stays reachable, and so open, while this object is. */
   private final Snapshot parent;
 
-  /** Both under the monitor. */
+  /** Under the monitor. */
   private long position;
 
+  /** Under the monitor. */
   private boolean closed;
 
   PinChannel(PinHandle pin, Snapshot parent) {

@@ -3,13 +3,13 @@ package io.github.sqlitememvfs;
 import java.util.Iterator;
 import java.util.NoSuchElementException;
 
-/** A pinned version as arrays. Has the pin to itself, until it is forgotten together with its iterators. */
+/** The bytes of a pinned version as arrays. Owns the pin, until it is forgotten together with its iterators. */
 final class PinChunks implements Iterable<byte[]> {
   private static final int CHUNK_BYTES = 256 * 1024;
 
   private final PinHandle pin;
 
-  /** What must stay reachable while this is. */
+  /** Stays reachable, and so open, while this object is. */
   private final MemoryVfs vfs;
 
   /** Takes over the pin. */

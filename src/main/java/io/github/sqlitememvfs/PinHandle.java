@@ -3,10 +3,12 @@ package io.github.sqlitememvfs;
 import java.nio.ByteBuffer;
 
 /**
- * The native side of a pinned version of a database: of a {@link Snapshot}, or of a stream that has its own.
+ * A pin: keeps one version of a database and reads its bytes, for a {@link Snapshot} or a stream with its own pin.
  *
- * <p>Any number of threads may read it. Each read counts as a user; {@link #close} does not wait for them, but the
- * version goes with the last. All mutable fields are under the monitor.
+ * <p>Any number of threads may read. Each read counts as a user. {@link #close} does not wait for them; after it, the
+ * last user releases the version. All mutable fields are under the monitor.
+ *
+ * <p>Its C half: src/main/c/jni/jni_store.c, on the versions of src/main/c/store/version.c.
  */
 final class PinHandle {
   final StoreHandle store;
@@ -17,7 +19,7 @@ final class PinHandle {
   private int users;
   private boolean closed;
 
-  /** Takes over the pin; what: how messages call what is closed. */
+  /** Takes over the pin of an mv_version. what: how messages call the object whose pin it is. */
   PinHandle(StoreHandle store, String what, long address) {
     this.store = store;
     this.what = what;
@@ -26,12 +28,12 @@ final class PinHandle {
     this.number = Native.versionNumber(address);
   }
 
-  /** Size of the version in bytes; may be asked for after close too. */
+  /** Returns the size of the version in bytes; after close, too. */
   long size() {
     return size;
   }
 
-  /** Number of the version; may be asked for after close too. */
+  /** Returns the number of the version; after close, too. */
   long number() {
     return number;
   }
@@ -59,7 +61,7 @@ final class PinHandle {
     }
   }
 
-  /** Never waits. */
+  /** Refuses further reads, and releases the version if none is under way. Never waits. */
   void close() {
     boolean last;
     synchronized (this) {
@@ -79,7 +81,7 @@ final class PinHandle {
     store.remove(this);
   }
 
-  /** Copies bytes, and returns how many there were. Throws if closed. */
+  /** Copies up to n bytes, and returns how many there were. Throws if closed. */
   int read(long offset, byte[] to, int start, int n) {
     long version = acquire();
     try {

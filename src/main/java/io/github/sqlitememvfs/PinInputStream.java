@@ -5,21 +5,21 @@ import java.io.InputStream;
 import java.io.OutputStream;
 
 /**
- * A pinned version, or a range of its bytes, as a stream. Either it has the pin to itself and closes it, or the pin is
- * that of a {@link Snapshot}.
+ * A stream of the bytes of a pinned version, or of a range of them. It owns the pin and closes it, or the pin is that
+ * of a {@link Snapshot}.
  *
- * <p>{@link #mark} and {@link #reset} work without limit. A stream with a pin of its own lets go of it at the end of
- * the stream, unless it is marked.
+ * <p>{@link #mark} and {@link #reset} work without limit. A stream that owns its pin closes it at the end of the
+ * stream, unless it is marked.
  */
 final class PinInputStream extends InputStream {
   private static final int ONE = 1;
 
   private final PinHandle pin;
 
-  /** What must stay reachable while this is. */
+  /** Stays reachable, and so open, while this object is. */
   private final Object parent;
 
-  /** Of the pin that this has to itself; else null. */
+  /** Closes the pin if this object owns it and is forgotten; null if it does not own it. */
   private final Cleanup cleanup;
 
   /** Where the range ends in the version. */
@@ -43,13 +43,13 @@ final class PinInputStream extends InputStream {
     this.cleanup = own ? Cleanup.register(this, pin::close) : null;
   }
 
-  /** Of a pin that another object closes. The range must lie within the version. */
+  /** Makes a stream on a pin that another object closes. The range must lie within the version. */
   static PinInputStream shared(PinHandle pin, Object parent, long offset, long length) {
     pin.checkOpen();
     return new PinInputStream(pin, parent, false, offset, length);
   }
 
-  /** Takes over the pin. */
+  /** Makes a stream that owns the pin. */
   static PinInputStream owning(PinHandle pin, Object parent) {
     return new PinInputStream(pin, parent, true, 0, pin.size());
   }

@@ -1,13 +1,14 @@
 package io.github.sqlitememvfs;
 
 /**
- * A statement of a script, for messages: {@code statement 3 of the script, line 5, column 6: INSERT INTO t VALUES (?,
- * ?)}.
+ * Describes where in a script an error is, for messages: {@code statement 3 of the script, line 5, column 6: INSERT
+ * INTO t VALUES (?, ?)}.
  *
- * <p>The text has {@code ?} for each literal, since messages get into logs, and data should not. What stands in double
- * quotes may be a string, too, and becomes {@code "?"}.
+ * <p>The text has {@code ?} for each literal, since messages get into logs, and data should not. Text in double quotes
+ * may be a string, too, and becomes {@code "?"}.
  */
 final class ScriptPlace {
+  /** Most characters of the statement. */
   private static final int LONGEST = 80;
 
   private final byte[] script;
@@ -15,7 +16,7 @@ final class ScriptPlace {
   private final String statement;
   private final int number;
 
-  /** The part of the script (UTF-8) from start to end, which is the statement of that number, from 1. */
+  /** The statement stands in the script (UTF-8) from start to end, and has that number, from 1. */
   ScriptPlace(byte[] script, int start, int end, int number) {
     this.script = script;
     this.start = start;
@@ -23,7 +24,7 @@ final class ScriptPlace {
     this.number = number;
   }
 
-  /** The text for a place within the statement: index of a char, or -1 for the statement as a whole. */
+  /** Returns the text for a place in the statement. index: of a char; -1: the statement as a whole. */
   String at(int index) {
     String before = Text.decode(script, 0, start) + statement.substring(0, Math.max(0, index));
     int line = 1;
@@ -41,7 +42,7 @@ final class ScriptPlace {
     return at(-1);
   }
 
-  /** How the SQL begins, in one line, without comments, and with ? for literals. */
+  /** Returns how the SQL begins, in one line, without comments, and with ? for literals. */
   static String masked(String sql) {
     StringBuilder text = new StringBuilder();
     for (int i = 0; i < sql.length(); ) {
@@ -72,7 +73,7 @@ final class ScriptPlace {
     return text.toString().trim();
   }
 
-  /** The end of the token that begins there: a literal, a name, a comment, or one other character. */
+  /** Returns the end of the token that begins at i: a literal, a name, a comment, or one other character. */
   private static int end(String sql, int i) {
     char c = sql.charAt(i);
     if (sql.startsWith("--", i)) {

@@ -1,9 +1,9 @@
 package io.github.sqlitememvfs;
 
 /**
- * Another writer held the database for longer than the busy timeout, or wrote it since this transaction first read it
- * ({@code SQLITE_BUSY}, {@code SQLITE_BUSY_SNAPSHOT}), or a table is in use by the same connection
- * ({@code SQLITE_LOCKED}).
+ * Says that a lock is in the way. Another connection held the write lock for longer than the busy timeout ({@code
+ * SQLITE_BUSY}), or has written since this transaction first read ({@code SQLITE_BUSY_SNAPSHOT}), or the same
+ * connection is using a table ({@code SQLITE_LOCKED}).
  *
  * <p>After {@code SQLITE_BUSY_SNAPSHOT} waiting does not help: roll back and start the transaction anew.
  */

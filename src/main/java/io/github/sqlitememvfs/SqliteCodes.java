@@ -20,7 +20,8 @@ final class SqliteCodes {
   static final int DONE = 101;
 
   /**
-   * By primary code: its name, then the names of its extended codes by number, from 1; an empty one is not in use.
+   * Names by primary code, after sqlite3.h: its own, then those of its extended codes by number, from 1. An empty name
+   * is a number not in use.
    */
   private static final String[] NAMES = {
     "OK",
@@ -60,7 +61,7 @@ final class SqliteCodes {
 
   private SqliteCodes() {}
 
-  /** The symbolic name of a code; for an extended code that is not known, that of its primary code. */
+  /** Returns the symbolic name of a code; for an extended code that is not known, that of its primary code. */
   static String name(int code) {
     int primary = code & 0xff;
     if (code < 0 || primary >= NAMES.length) {

@@ -1,6 +1,6 @@
 package io.github.sqlitememvfs;
 
-/** A constraint was violated ({@code SQLITE_CONSTRAINT}); {@link #extendedCode} says which kind. */
+/** Says that a constraint was violated ({@code SQLITE_CONSTRAINT}); {@link #extendedCode} tells its kind. */
 public final class SqliteConstraintException extends SqliteException {
   private static final long serialVersionUID = 1L;
 

@@ -1,6 +1,9 @@
 package io.github.sqlitememvfs;
 
-/** The database is malformed or cut off ({@code SQLITE_CORRUPT}), or is none at all ({@code SQLITE_NOTADB}). */
+/**
+ * Says that a database is malformed or cut off ({@code SQLITE_CORRUPT}), or that the bytes are no SQLite database at
+ * all ({@code SQLITE_NOTADB}).
+ */
 public final class SqliteCorruptException extends SqliteException {
   private static final long serialVersionUID = 1L;
 

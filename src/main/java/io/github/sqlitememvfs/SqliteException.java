@@ -1,19 +1,21 @@
 package io.github.sqlitememvfs;
 
 /**
- * An error that SQLite reported, or that the library reports with one of SQLite's codes.
+ * Says that SQLite reported an error, or the library one with a code of SQLite. The codes are those of <a
+ * href="https://www.sqlite.org/rescode.html">Result and Error Codes</a> in SQLite's documentation.
  *
- * <p>The message is SQLite's, followed by the symbolic name and number of the extended code, for example
- * {@code UNIQUE constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The SQL is not part of it, since it may
- * hold data that should not be in a log; {@link #sql} has it. Of a script with several statements, the message tells
- * which one failed: its number, its line and column, and how it begins, with {@code ?} for each text, blob and number.
- * (Where another statement of the connection is in the way, as of a {@code DROP TABLE}, the message shows the first 100
- * characters of that one.)
+ * <p>The message is SQLite's, followed by the symbolic name and number of the extended code, for example {@code UNIQUE
+ * constraint failed: t.a (SQLITE_CONSTRAINT_UNIQUE, 2067)}. The message does not have the SQL, which may hold data that
+ * should not be in a log; {@link #sql} has it. If a statement of a script fails, the message tells which one: its
+ * number, its line and column, and how it begins, with {@code ?} for each text, blob and number. (Where another
+ * statement of the connection is in the way, as of a {@code DROP TABLE}, the message shows the first 100 characters of
+ * that one.)
  *
- * <p>The subclasses are for what programs branch on: {@link SqliteBusyException}, {@link SqliteConstraintException},
- * {@link SqliteFullException}, {@link SqliteCorruptException}. Memory that the system refuses is a plain
- * {@code SqliteException} with code {@code SQLITE_NOMEM} (7), memory that the JVM refuses an {@link OutOfMemoryError}.
- * Any method that needs memory may throw either. What was not committed by then is not, and nothing else is lost.
+ * <p>The subclasses are for errors that programs branch on: {@link SqliteBusyException}, {@link
+ * SqliteConstraintException}, {@link SqliteFullException}, {@link SqliteCorruptException}. If the system refuses
+ * memory, a plain {@code SqliteException} with code {@code SQLITE_NOMEM} (7) is thrown; if the JVM does, an {@link
+ * OutOfMemoryError}. Any method that needs memory may throw either. The call that throws has then committed nothing,
+ * and nothing else is lost.
  */
 public class SqliteException extends RuntimeException {
   private static final long serialVersionUID = 1L;
@@ -37,7 +39,7 @@ public class SqliteException extends RuntimeException {
     this.errorOffset = errorOffset;
   }
 
-  /** The exception for a code: the one table from codes to classes. */
+  /** Returns the exception for a code, by the one table from codes to classes. */
   static SqliteException of(int extendedCode, String message, String sql, int errorOffset) {
     switch (extendedCode & 0xff) {
       case SqliteCodes.BUSY:
@@ -55,13 +57,13 @@ public class SqliteException extends RuntimeException {
     }
   }
 
-  /** The exception for a code that no SQL led to. */
+  /** Returns the exception for a code that no SQL led to. */
   static SqliteException of(int extendedCode, String message) {
     return of(extendedCode, message, null, -1);
   }
 
   /**
-   * The primary result code, such as 19 for {@code SQLITE_CONSTRAINT}.
+   * Returns the primary result code, such as 19 for {@code SQLITE_CONSTRAINT}.
    *
    * @return the code, the low 8 bits of the extended one
    */
@@ -70,7 +72,7 @@ public class SqliteException extends RuntimeException {
   }
 
   /**
-   * The extended result code, such as 2067 for {@code SQLITE_CONSTRAINT_UNIQUE}.
+   * Returns the extended result code, such as 2067 for {@code SQLITE_CONSTRAINT_UNIQUE}.
    *
    * @return the code; the same as {@link #code} if SQLite had nothing to add
    */
@@ -79,7 +81,7 @@ public class SqliteException extends RuntimeException {
   }
 
   /**
-   * The statement that failed; of a script, only the one that did.
+   * Returns the SQL of the statement that failed; of a script, that of this statement alone.
    *
    * @return the SQL, or null if no SQL led to the error
    */
@@ -88,7 +90,7 @@ public class SqliteException extends RuntimeException {
   }
 
   /**
-   * Where in the SQL the error is.
+   * Returns where in the SQL the error is.
    *
    * @return index of a {@code char} in {@link #sql}, or -1 if it is not known
    */
@@ -97,7 +99,7 @@ public class SqliteException extends RuntimeException {
   }
 
   /**
-   * Which row of a batch failed.
+   * Returns which row of a batch failed.
    *
    * @return its index, from 0, in the order of {@link SqliteStatement#addBatch}; -1 if it was not a row of a batch
    */
@@ -109,11 +111,7 @@ public class SqliteException extends RuntimeException {
     batchIndex = index;
   }
 
-  /**
-   * What went wrong, and where: see above.
-   *
-   * @return the message; of an error in a batch, with the row
-   */
+  /** {@return what went wrong and where, as the class description says; of an error in a batch, with the row} */
   @Override
   public String getMessage() {
     String message = super.getMessage();

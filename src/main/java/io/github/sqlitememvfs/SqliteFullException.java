@@ -1,7 +1,8 @@
 package io.github.sqlitememvfs;
 
 /**
- * The limit of bytes of the {@link MemoryVfs}, or of {@code PRAGMA max_page_count}, is reached ({@code SQLITE_FULL}).
+ * Says that the limit of bytes of the {@link MemoryVfs}, or of {@code PRAGMA max_page_count}, is reached ({@code
+ * SQLITE_FULL}).
  */
 public final class SqliteFullException extends SqliteException {
   private static final long serialVersionUID = 1L;

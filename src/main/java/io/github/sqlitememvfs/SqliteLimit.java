@@ -1,17 +1,17 @@
 package io.github.sqlitememvfs;
 
 /**
- * Limits of a connection that {@link OpenOptions#limit} can lower. What goes beyond one fails with a {@link
- * SqliteException}.
+ * Names the limits of a connection that {@link OpenOptions#limit} can lower. SQL or a value beyond a limit fails with a
+ * {@link SqliteException}.
  *
- * <p>They are SQLite's run-time limits, of the same names, and so are the highest values. (SQLite also has one of
- * worker threads, of which this library has none.)
+ * <p>Names and highest values are those of <a href="https://www.sqlite.org/c3ref/c_limit_attached.html">SQLite's
+ * run-time limits</a>. (SQLite also has a limit of worker threads, of which this library has none.)
  */
 public enum SqliteLimit {
   /**
    * Bytes of a text, a blob or a row: at most 2,147,483,647, at least 30. SQLite's largest allocation has 2,147,483,391
-   * bytes (its SQLITE_MAX_ALLOCATION_SIZE). A value that does not fit into it, together with some bytes that SQLite
-   * keeps beside it, is SQLITE_NOMEM, whatever the limit.
+   * bytes (its SQLITE_MAX_ALLOCATION_SIZE). A value that does not fit into that, together with some bytes that SQLite
+   * keeps beside it, fails with SQLITE_NOMEM, whatever the limit.
    */
   LENGTH(0),
 
@@ -62,7 +62,7 @@ public enum SqliteLimit {
 
   static final SqliteLimit[] VALUES = values();
 
-  /** SQLite's number. */
+  /** SQLite's number of the limit. */
   final int id;
 
   SqliteLimit(int id) {

@@ -3,35 +3,41 @@ package io.github.sqlitememvfs;
 import java.nio.ByteBuffer;
 
 /**
- * The native side of one statement.
+ * The machinery of one {@link SqliteStatement}: runs the sqlite3_stmt, and keeps its parameters and rows.
  *
- * <p><b>Rows read ahead.</b> A call for rows brings as many as are expected to be wanted: one at first, then twice as many as the time
- * before, but no more than a millisecond brings: slow rows come one by one. Behind the last of a call, SQLite is run on only if its end comes
- * next. What that changes for the program is made good: a
- * version whose reading SQLite has ended is held while there is a row of it ({@link Native#rowsHeld}), an error stands until the rows before it were
- * read, an interrupt ends the reading of rows that are there already, too.
+ * <p><b>Rows read ahead.</b> A call for rows brings as many as the program is expected to want: one at first, then
+ * twice as many as the time before, but no more than SQLite gives in a millisecond: slow rows come one by one. After
+ * the last row of a call, SQLite runs on only if the end of the statement comes next. The program must not notice:
+ * <ul>
+ * <li>SQLite may have ended the reading of a version of which there are still rows here; the connection holds that
+ *     version meanwhile ({@link Native#rowsHeld}).
+ * <li>An error is kept until the rows before it were read.
+ * <li>An interrupt ends the reading of rows that are here already, too.
+ * </ul>
  *
- * <p><b>Lock.</b> That of its connection, but for the values of parameters and the rows that are there: a statement is used by one thread at a time, and
- * these never touch SQLite.
+ * <p><b>Lock.</b> The connection's lock guards all but the values of parameters and the rows that are here. These
+ * never touch SQLite, and the threads that share a statement must agree on who uses it.
  *
- * <p>It belongs to its connection, which finalizes it when it is closed. It never refers to the {@link
- * SqliteStatement}, so that this can be found forgotten.
+ * <p>The connection owns the statement, and finalizes it when it is closed. This object never refers to the {@link
+ * SqliteStatement}, so that the garbage collector can find that forgotten.
+ *
+ * <p>Its C half: src/main/c/jni/jni_statement.c and src/main/c/engine/rows.h.
  */
 final class StatementHandle {
-  /** Keeps the doubling from overflowing: memory ends a call long before. */
+  /** Most rows that a call asks for. It keeps the doubling from overflowing: memory ends a call long before. */
   private static final int MOST_ROWS = 1 << 20;
 
   final ConnectionHandle connection;
   final String sql;
   final Parameters parameters;
 
-  /** Whether it changes nothing, and gives rows. */
+  /** Whether the statement changes nothing, and gives rows. */
   private final boolean query;
 
   /** The sqlite3_stmt; zero: closed. */
   long address;
 
-  /** The same as address == 0, or about to be. */
+  /** Whether address is zero, or about to be. */
   volatile boolean closed;
 
   /** Neighbours in the connection's list. */
@@ -39,100 +45,113 @@ final class StatementHandle {
 
   StatementHandle next;
 
-  /** Null: it gives no rows. */
+  /** Null: the statement gives no rows. */
   final Rows rows;
 
   /** Whether there is a current row. */
   boolean onRow;
 
-  /** Where SQLite is: behind the rows that came. */
-  private enum At {
+  /** Where SQLite stands, which is behind the rows that it has given. */
+  private enum Position {
+    /** Before the first row. */
     START,
+
+    /** On the last of the rows that it has given. */
     ROW,
-    /** On a row for which there was no room. */
-    NEXT_ROW,
+
+    /** On a row that it has not given yet: there was no room. */
+    PENDING,
+
+    /** At the end. */
     END
   }
 
-  private At at = At.START;
+  private Position position = Position.START;
 
-  /** What comes behind the rows; null: the end. */
+  /** The error that comes behind the rows; null: the end. */
   private RuntimeException failure;
 
-  /** Whether it counts among the connection's rows held. */
+  /** Whether the connection holds the version of the rows: counts this statement in {@link Native#rowsHeld}. */
   private boolean held;
 
-  /** What the user wants, and since it was started: if false, one row a call, and SQLite is never run beyond it. */
+  /** What the user has set. If false, a call brings one row, and never runs SQLite beyond it. */
   boolean readAhead = true;
 
-  private boolean ahead;
+  /** Value of {@link #readAhead} when the statement was started. */
+  private boolean readingAhead;
 
-  /** How many rows were asked for last time. */
-  private int most;
+  /** How many rows the last call has asked for. */
+  private int rowsWanted;
 
-  private boolean moreRoom;
+  /** Whether the last row did not fit, so that the memory for rows is to grow. */
+  private boolean wantsMemory;
 
-  /** What the connection had counted when it was started, and when rows were asked for. */
+  /** The connection's count of interrupts when the statement was started. */
   private int interrupts;
 
+  /** The connection's count of writes when rows were asked for. */
   private long writes;
 
-  /** Microseconds that it still has, if there is a timer. */
-  private long left;
+  /** Microseconds that the statement may still run, if there is a timer. */
+  private long microsLeft;
 
-  /** Whether it was ended on a row, which the next step has to say. */
+  /** Whether {@link #interrupt} has ended the statement on a row, which the next step has to say. */
   private boolean interrupted;
 
   /**
-   * Whether the thread that runs it has been interrupted since before it was started. Only where {@link
-   * ThreadInterrupts} end it.
+   * Whether the thread was interrupted when it started the statement, and has been so since. Only with {@link
+   * ThreadInterrupts}.
    */
   private boolean cameInterrupted;
 
-  /** What such a thread may still do. */
+  /** Looks of the timer ({@link ThreadInterrupts#LOOKS}) after which such a thread's statement ends. */
   private int looksLeft;
 
-  StatementHandle(ConnectionHandle connection, String sql, long address, int parameters, int columns, boolean readOnly) {
+  StatementHandle(ConnectionHandle connection, String sql, long address, int parameters, int columns,
+      boolean readOnly) {
     this.connection = connection;
     this.sql = sql;
     this.address = address;
     this.parameters = new Parameters(parameters);
     this.query = readOnly && columns > 0;
     this.rows = columns > 0 ? new Rows(columns, !query) : null;
-    this.left = connection.statementMicros;
+    this.microsLeft = connection.statementMicros;
   }
 
   // ---- rows ----
 
-  /** To the next of the rows that are there already; without the lock. False: ask with it. */
+  /** Goes to the next of the rows that are here already, without the lock. Returns false if {@link #step} has to. */
   boolean nextHere() {
-    return onRow && !closed && connection.interrupts() == interrupts && (connection.threadInterrupts == null || !isThreadInterrupted())
-        && rows.next();
+    return onRow && !closed && connection.interrupts() == interrupts
+        && (connection.threadInterrupts == null || !isThreadInterrupted()) && rows.next();
   }
 
-  /** Whether its thread was interrupted since it was started: that has the effect of an interrupt of the connection. */
+  /** Whether the thread was interrupted since the statement was started. That counts as the connection's interrupt. */
   private boolean isThreadInterrupted() {
     boolean now = Thread.currentThread().isInterrupted();
     cameInterrupted &= now;
     return now && !cameInterrupted;
   }
 
-  /** Whether what it changes is done, and committed unless a transaction is open: an interrupt cannot undo it, so its rows come. */
+  /**
+   * Whether the statement has made all of its changes, and committed them unless a transaction is open. An interrupt
+   * cannot undo them, so the rows come all the same.
+   */
   private boolean isDone() {
-    return at == At.END && !query;
+    return position == Position.END && !query;
   }
 
-  /** Runs it to its next row. False: there is none. */
+  /** Goes to the next row. Returns false at the end. */
   boolean step() {
     checkNoBatch();
-    if (connection.threadInterrupts != null && onRow && !isDone() && isThreadInterrupted() && connection.interrupts() == interrupts) {
+    if (connection.threadInterrupts != null && onRow && !isDone() && isThreadInterrupted()
+        && connection.interrupts() == interrupts) {
       connection.interrupt();
     }
-    if (interrupted) {
-      reset();
-      throw interruptedException();
-    }
-    if (onRow && !isDone() && connection.interrupts() != interrupts && (at != At.ROW || rows.left() > 0)) { // SQLite would say so, were the rows not here
+    // If SQLite were asked for the next row, it would report the interrupt. It is not asked while there are rows here.
+    boolean unreported = onRow && !isDone() && connection.interrupts() != interrupts
+        && (position != Position.ROW || rows.left() > 0);
+    if (interrupted || unreported) {
       reset();
       throw interruptedException();
     }
@@ -140,7 +159,7 @@ final class StatementHandle {
       return true;
     }
     leaveRow();
-    if (at == At.END) {
+    if (position == Position.END) {
       end();
       if (failure != null) {
         RuntimeException e = failure;
@@ -153,52 +172,53 @@ final class StatementHandle {
     return fetch();
   }
 
+  /** Has SQLite give the next rows. Returns false at the end. */
   private boolean fetch() {
-    boolean start = at == At.START;
-    int how = connection.inBody() ? Native.FETCH_IN_BODY : 0;
+    boolean start = position == Position.START;
+    int flags = connection.inBody() ? Native.FETCH_IN_BODY : 0;
     if (start) {
-      how |= Native.FETCH_START;
-      ahead = readAhead;
-      most = 1;
+      flags |= Native.FETCH_START;
+      readingAhead = readAhead;
+      rowsWanted = 1;
       interrupts = connection.interrupts();
       startInterruptible();
     } else {
-      most = ahead && writes == connection.writes() ? Math.min(2 * most, MOST_ROWS) : 1;
+      rowsWanted = readingAhead && writes == connection.writes() ? Math.min(2 * rowsWanted, MOST_ROWS) : 1;
     }
-    if (ahead) {
-      how |= Native.FETCH_AHEAD;
+    if (readingAhead) {
+      flags |= Native.FETCH_AHEAD;
     }
     if (!query) {
       connection.countWrite();
     }
     writes = connection.writes();
-    if (at == At.NEXT_ROW) {
-      how |= Native.FETCH_PENDING;
+    if (position == Position.PENDING) {
+      flags |= Native.FETCH_PENDING;
     }
-    if (moreRoom) {
-      moreRoom = false;
+    if (wantsMemory) {
+      wantsMemory = false;
       rows.grow(0);
     }
-    long result = call(how, start ? parameters.toRun(rows != null) : null);
+    long result = fetchRows(flags, start ? parameters.toRun(rows != null) : null);
     while ((result & Native.FETCH_NO_ROOM) != 0) {
-      at = At.NEXT_ROW; // also if there is no memory for it now
+      position = Position.PENDING; // also if there is no memory for it now
       rows.grow((int) (result >>> 32));
-      how = how & ~Native.FETCH_START | Native.FETCH_PENDING;
-      result = call(how, null);
+      flags = flags & ~Native.FETCH_START | Native.FETCH_PENDING;
+      result = fetchRows(flags, null);
     }
     int code = (short) result;
     int count = rows == null ? 0 : (int) (result >>> 32);
     held = (result & Native.FETCH_HELD) != 0;
     switch (code) {
       case SqliteCodes.ROW:
-        at = At.ROW;
+        position = Position.ROW;
         break;
       case Native.ROWS_PENDING:
-        at = At.NEXT_ROW;
-        moreRoom = rows.memory.length < Rows.ENOUGH;
+        position = Position.PENDING;
+        wantsMemory = rows.memory.length < Rows.ENOUGH;
         break;
       case SqliteCodes.DONE:
-        at = At.END;
+        position = Position.END;
         break;
       default:
         fail(code, count);
@@ -207,54 +227,55 @@ final class StatementHandle {
       end();
       return false;
     }
-    rows.come(count);
+    rows.begin(count);
     onRow = true;
     return true;
   }
 
-  private long call(int how, byte[] values) {
-    return run(how, values, rows == null ? null : rows.memory);
+  private long fetchRows(int flags, byte[] values) {
+    return run(flags, values, rows == null ? null : rows.memory);
   }
 
-  /** Has SQLite run it, and waits for another writer where it has to. */
-  private long run(int how, byte[] values, byte[] memory) {
+  /** Has SQLite run the statement, and waits for the write lock where it has to. */
+  private long run(int flags, byte[] values, byte[] memory) {
     try {
-      connection.startWaits();
-      long result = runNow(how, values, memory);
+      connection.resetWaits();
+      long result = runNow(flags, values, memory);
       while ((short) result == Native.WAIT) {
-        int code = connection.awaitWriter(address);
-        result = code == SqliteCodes.OK ? runNow(how & ~Native.FETCH_START | Native.FETCH_WAITED, null, memory) : code;
+        int code = connection.awaitWriteLock(address);
+        result = code == SqliteCodes.OK
+            ? runNow(flags & ~Native.FETCH_START | Native.FETCH_WAITED, null, memory) : code;
       }
       return result;
     } catch (RuntimeException | Error e) {
-      if ((how & Native.FETCH_START) != 0) { // only the first step waits; later ones leave the statement on its row
+      if ((flags & Native.FETCH_START) != 0) { // only the first step waits; later ones leave the statement on its row
         abandon();
       }
       throw e;
     }
   }
 
-  private long runNow(int how, byte[] values, byte[] memory) {
+  private long runNow(int flags, byte[] values, byte[] memory) {
     if (connection.timer == 0) {
-      return Native.fetch(address, how, values, parameters.size(), most, memory);
+      return Native.fetch(address, flags, values, parameters.size(), rowsWanted, memory);
     }
     ThreadInterrupts interrupts = connection.threadInterrupts;
     if (interrupts == null) {
-      return runTimed(how, values, memory);
+      return runTimed(flags, values, memory);
     }
     try {
       interrupts.begin(looksLeft);
-      return runTimed(how, values, memory);
+      return runTimed(flags, values, memory);
     } finally {
       interrupts.end();
       looksLeft = interrupts.looksLeft();
     }
   }
 
-  private long runTimed(int how, byte[] values, byte[] memory) {
-    connection.startTimer(address, left);
-    long result = Native.fetch(address, how, values, parameters.size(), most, memory);
-    left = connection.timeLeft();
+  private long runTimed(int flags, byte[] values, byte[] memory) {
+    connection.startTimer(address, microsLeft);
+    long result = Native.fetch(address, flags, values, parameters.size(), rowsWanted, memory);
+    microsLeft = connection.timeLeft();
     return result;
   }
 
@@ -265,20 +286,26 @@ final class StatementHandle {
     }
   }
 
-  /** No memory, or stack, to run it or to wait. It cannot stay as it is: one that waits has begun a transaction. */
+  /**
+   * Ends the statement after there was no memory, or stack, to run it or to wait. A statement that waits has begun a
+   * transaction, which must not stay open.
+   */
   private void abandon() {
     parameters.resend();
     Native.reset(address);
   }
 
-  /** An error, behind so many rows. Of what changes the database none of them is given: the error has undone it. */
+  /**
+   * Ends the statement with an error that came behind so many rows. Throws it at once if there are none, or if the
+   * statement changes the database: the error has undone that, so none of its rows is given. Else keeps it.
+   */
   private void fail(int code, int count) {
     RuntimeException e;
     parameters.resend();
     try {
       e = code == Native.ROWS_BODY_ENDED ? connection.bodyEndedException() : connection.error(code, sql, null);
     } finally { // also when there is no memory for the message
-      at = At.END;
+      position = Position.END;
       Native.reset(address);
       if (count == 0 || !query) {
         releaseHeld();
@@ -291,10 +318,10 @@ final class StatementHandle {
     failure = e;
   }
 
-  /** It is at its end, and starts over with the next step. */
+  /** Has the next step start over. */
   private void end() {
-    at = At.START;
-    left = connection.statementMicros;
+    position = Position.START;
+    microsLeft = connection.statementMicros;
   }
 
   private void leaveRow() {
@@ -309,15 +336,15 @@ final class StatementHandle {
     }
   }
 
-  /** Runs it to its end, and drops its rows. Returns how many it changed. */
+  /** Runs the statement to its end, and drops its rows. Returns how many rows it changed. */
   long runToEnd() {
     checkNoBatch();
     reset();
     connection.countWrite();
-    most = 1;
-    int how = Native.FETCH_START | (connection.inBody() ? Native.FETCH_IN_BODY : 0);
+    rowsWanted = 1;
+    int flags = Native.FETCH_START | (connection.inBody() ? Native.FETCH_IN_BODY : 0);
     startInterruptible();
-    long result = run(how, parameters.toRun(false), null);
+    long result = run(flags, parameters.toRun(false), null);
     int code = (short) result;
     end();
     if (code != SqliteCodes.DONE) {
@@ -327,7 +354,7 @@ final class StatementHandle {
     return changed == Integer.MAX_VALUE ? Native.changes(connection.address()) : changed;
   }
 
-  /** Back to before the first row. */
+  /** Goes back to before the first row. */
   void reset() {
     int code = toStart();
     if (code != SqliteCodes.OK) {
@@ -335,12 +362,12 @@ final class StatementHandle {
     }
   }
 
-  /** Whether it is on a row for SQLite, which then lets nobody drop a table, and the like. */
+  /** Whether SQLite stands on a row. It then lets nobody drop a table, and the like. */
   boolean isRunning() {
-    return at == At.ROW || at == At.NEXT_ROW;
+    return position == Position.ROW || position == Position.PENDING;
   }
 
-  /** The same, or on a row that it has read ahead and that keeps its version: that, too, makes SQLite refuse. */
+  /** Whether SQLite stands on a row, or holds the version of one that was read ahead: it refuses the same then. */
   boolean isOnRow() {
     return isRunning() || held;
   }
@@ -358,18 +385,18 @@ final class StatementHandle {
     return SqliteCodes.OK;
   }
 
-  /** Ends it if it is on a row: it can no longer be read, and its next step fails, as one that was interrupted. */
+  /** Ends the statement if it is on a row: the row can no longer be read, and the next step fails as interrupted. */
   void interrupt() {
     if (onRow) {
-      toStart(); // what it changed is undone next
+      toStart(); // the caller rolls back what the statement changed
       interrupted = true;
     }
   }
 
-  /** Finalizes it. Returns SQLite's code if that has ended it half-way and it could not be committed. */
+  /** Finalizes the statement. Returns an error if that ended it half-way and its changes could not be committed. */
   int close() {
     boolean running = isRunning();
-    closed = true; // before it has left its row: whoever reads it without the lock says what is so
+    closed = true; // first: a thread that reads without the lock then finds it closed, and not off its row
     leaveRow();
     if (running) {
       connection.stopTimer();
@@ -384,7 +411,7 @@ final class StatementHandle {
     return SqliteException.of(SqliteCodes.INTERRUPT, byThread ? "interrupted: the thread was" : "interrupted", sql, -1);
   }
 
-  /** Why there is no row to read. */
+  /** Returns the exception that says why there is no row to read. */
   RuntimeException noRow() {
     return interrupted ? interruptedException()
         : new IllegalStateException("statement is not on a row: step() must have returned true: " + sql);
@@ -392,7 +419,7 @@ final class StatementHandle {
 
   // ---- parameters: without the lock, but for long values ----
 
-  /** Index from 0 of a parameter. */
+  /** Returns the index from 0 of the parameter with an index from 1, or throws if there is none. */
   int parameter(int index) {
     if (index < 1 || index > parameters.count) {
       int count = parameters.count;
@@ -428,7 +455,7 @@ final class StatementHandle {
     enter();
     try {
       Native.reset(address);
-      setLeft(i, type, type == SqliteStatement.SQLITE_DATA_TEXT
+      setSent(i, type, type == SqliteStatement.SQLITE_DATA_TEXT
           ? Native.bindText(address, index, from)
           : Native.bindBlob(address, index, from, start, n));
     } finally {
@@ -436,7 +463,7 @@ final class StatementHandle {
     }
   }
 
-  /** What remains in a buffer. */
+  /** Sets a parameter to the bytes that remain in a buffer. */
   void setBlob(int index, ByteBuffer from) {
     int i = parameter(index);
     ByteBuffer own = from.duplicate(); // another thread may move the position: the copy stays within the buffer
@@ -447,7 +474,8 @@ final class StatementHandle {
       enter();
       try {
         Native.reset(address);
-        setLeft(i, SqliteStatement.SQLITE_DATA_BLOB, Native.bindBlobDirect(address, index, own, own.position(), n));
+        setSent(i, SqliteStatement.SQLITE_DATA_BLOB,
+            Native.bindBlobDirect(address, index, own, own.position(), n));
         Cleanup.keepAlive(own);
       } finally {
         connection.exit();
@@ -461,12 +489,13 @@ final class StatementHandle {
     }
   }
 
-  private void setLeft(int i, int type, int code) {
+  /** After a long value was given to SQLite, which has returned that code. */
+  private void setSent(int i, int type, int code) {
     if (code != SqliteCodes.OK) {
       parameters.resend(); // SQLite may have dropped the value before
       throw connection.error(code, sql, null);
     }
-    parameters.setLeft(i, type);
+    parameters.setSent(i, type);
   }
 
   /** Takes the connection's lock. Throws if it or the statement is closed. */
@@ -475,7 +504,7 @@ final class StatementHandle {
     checkEntered();
   }
 
-  /** The same, by {@link ConnectionHandle#enterUninterruptibly}. */
+  /** Does the same by {@link ConnectionHandle#enterUninterruptibly}. */
   void enterUninterruptibly() {
     connection.enterUninterruptibly();
     checkEntered();
@@ -490,36 +519,41 @@ final class StatementHandle {
 
   // ---- batch ----
 
-  /** Makes the values a row of the batch; without the lock. */
+  /** Adds the values that are bound as a row of the batch. Without the lock. */
   void addBatch() {
-    takeBack();
+    fetchLongValues();
     parameters.addRow();
   }
 
-  /** In a batch each row has its own long values, and running it sets those of SQLite to others. */
-  void takeBack() {
+  /**
+   * Copies long values that were given to SQLite back to {@link #parameters}. Each row of a batch has long values of
+   * its own, and running the batch replaces those that SQLite has.
+   */
+  void fetchLongValues() {
     for (int i = 0; i < parameters.count; i++) {
-      if (parameters.left(i) != 0) {
-        takeBack(i);
+      if (parameters.sentType(i) != 0) {
+        fetchLongValue(i);
       }
     }
   }
 
-  /** A long value that SQLite was given already. */
-  private void takeBack(int i) {
+  private void fetchLongValue(int i) {
     enter();
     try {
       byte[] bytes = Native.bound(address, i + 1);
       if (bytes == null) {
         throw SqliteException.of(SqliteCodes.NOMEM, "no memory for the value of parameter " + (i + 1), sql, -1);
       }
-      parameters.setBytes(i, parameters.left(i), bytes, 0, bytes.length);
+      parameters.setBytes(i, parameters.sentType(i), bytes, 0, bytes.length);
     } finally {
       connection.exit();
     }
   }
 
-  /** Runs the rows of the batch, which is empty then. Returns how many rows they changed; results[0]: how many of them were run. */
+  /**
+   * Runs the rows of the batch, which is empty then. Returns how many rows of the database they changed; results[0] is
+   * how many of them were run.
+   */
   long runBatch(long[] results) {
     byte[][] chunks = parameters.chunks();
     int[] sizes = parameters.sizes();
@@ -527,10 +561,10 @@ final class StatementHandle {
     connection.countWrite();
     int code;
     try {
-      connection.startWaits();
+      connection.resetWaits();
       do {
         code = runBatchNow(chunks, sizes, results);
-      } while (code == Native.WAIT && (code = connection.awaitWriter(address)) == SqliteCodes.OK);
+      } while (code == Native.WAIT && (code = connection.awaitWriteLock(address)) == SqliteCodes.OK);
     } catch (RuntimeException | Error e) {
       abandon();
       throw e;
@@ -544,19 +578,25 @@ final class StatementHandle {
   private int runBatchNow(byte[][] chunks, int[] sizes, long[] results) {
     ThreadInterrupts interrupts = connection.threadInterrupts;
     if (interrupts == null) {
-      return Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros, results);
+      return callBatch(chunks, sizes, results);
     }
     try {
       interrupts.begin(ThreadInterrupts.LOOKS);
-      return Native.batch(address, connection.inBody(), chunks, sizes, connection.timer, connection.statementMicros, results);
+      return callBatch(chunks, sizes, results);
     } finally {
       interrupts.end();
     }
   }
 
+  private int callBatch(byte[][] chunks, int[] sizes, long[] results) {
+    long timer = connection.timer;
+    return Native.batch(address, connection.inBody(), chunks, sizes, timer, connection.statementMicros, results);
+  }
+
   private void checkNoBatch() {
     if (parameters.rows() > 0) {
-      throw new IllegalStateException("there is a batch of " + parameters.rows() + " rows: executeBatch() or clearBatch() first: " + sql);
+      throw new IllegalStateException("there is a batch of " + parameters.rows()
+          + " rows: executeBatch() or clearBatch() first: " + sql);
     }
   }
 }

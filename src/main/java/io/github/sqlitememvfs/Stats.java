@@ -3,9 +3,9 @@ package io.github.sqlitememvfs;
 import java.util.Map;
 
 /**
- * What a {@link MemoryVfs} holds, at the moment of the call that returned this. Immutable.
+ * Statistics of a {@link MemoryVfs} at the moment of the call that returned this: memory, versions and pins. Immutable.
  *
- * <p>Databases that were deleted, but that a connection or a snapshot still uses, are counted in all but
+ * <p>Databases that were deleted, but that a connection or a snapshot still uses, count in all but
  * {@link #databases} and {@link #perDatabase}.
  */
 public final class Stats {
@@ -33,81 +33,54 @@ public final class Stats {
   }
 
   /**
-   * Memory taken by blocks and their tables: of all versions that are kept, of transactions that are not yet
-   * committed and of databases that are being read in. It is what {@link #maxBytes} limits.
-   *
-   * @return bytes
+   * {@return the bytes of memory that blocks and their tables take} They are those of all versions that are kept, of
+   * write transactions that are not yet committed and of databases that are being read in. {@link #maxBytes} limits
+   * them.
    */
   public long bytesInUse() {
     return bytesInUse;
   }
 
-  /**
-   * Memory taken from the system for blocks, used or not.
-   *
-   * @return bytes
-   */
+  /** {@return the bytes of memory taken from the system for blocks, used or not} */
   public long bytesReserved() {
     return bytesReserved;
   }
 
-  /**
-   * The limit of {@link #bytesInUse}.
-   *
-   * @return bytes, or 0 if there is none
-   */
+  /** {@return the limit of {@link #bytesInUse} in bytes; 0 if there is none} */
   public long maxBytes() {
     return maxBytes;
   }
 
-  /**
-   * Blocks in use.
-   *
-   * @return their number
-   */
+  /** {@return how many blocks are in use} */
   public long blocks() {
     return blocks;
   }
 
-  /**
-   * Versions that are kept in memory, the newest of each database included.
-   *
-   * @return their number
-   */
+  /** {@return how many versions are kept in memory, the newest of each database included} */
   public long versions() {
     return versions;
   }
 
   /**
-   * References to versions: by connections that read, snapshots, streams and forks.
-   *
-   * @return their number
+   * {@return how many pins there are: references to versions by connections that read, snapshots, streams and forks}
    */
   public long pins() {
     return pins;
   }
 
-  /**
-   * Forks that still hold on to the version that they were made of.
-   *
-   * @return their number
-   */
+  /** {@return how many forks still hold the version that they were made of} */
   public long forks() {
     return forks;
   }
 
-  /**
-   * Databases that have a name.
-   *
-   * @return their number
-   */
+  /** {@return how many databases have a name} */
   public int databases() {
     return databases;
   }
 
   /**
-   * The same for each database that has a name. Taken one after the other: with writers at work, the numbers need not
-   * add up to those of the whole.
+   * Returns the statistics of each database that has a name. They are taken one after the other: while others write,
+   * the numbers need not add up to those of the whole.
    *
    * @return an unmodifiable map by name, in the order of {@link MemoryVfs#databases}
    */
@@ -117,8 +90,8 @@ public final class Stats {
 
   @Override
   public String toString() {
-    return "Stats[bytesInUse=" + bytesInUse + ", bytesReserved=" + bytesReserved + ", maxBytes=" + maxBytes + ", blocks="
-        + blocks + ", versions=" + versions + ", pins=" + pins + ", forks=" + forks + ", databases=" + databases
-        + ", perDatabase=" + perDatabase + "]";
+    return "Stats[bytesInUse=" + bytesInUse + ", bytesReserved=" + bytesReserved + ", maxBytes=" + maxBytes
+        + ", blocks=" + blocks + ", versions=" + versions + ", pins=" + pins + ", forks=" + forks
+        + ", databases=" + databases + ", perDatabase=" + perDatabase + "]";
   }
 }

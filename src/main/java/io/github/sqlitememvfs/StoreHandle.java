@@ -12,19 +12,21 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.LongSupplier;
 
 /**
- * The native side of one {@link MemoryVfs}: the store, its registration with SQLite, and what is open of it.
+ * The machinery of one {@link MemoryVfs}: the store, its registration with SQLite, its open connections and pins.
  *
- * <p>Calls that use the store count as users ({@link #acquire}, {@link #release}); the store goes with the last user
- * after {@link #close}. Connections and pins hold it on their own, natively.
+ * <p>Calls that use the store count as users ({@link #acquire}, {@link #release}). After {@link #close}, the last user
+ * frees the store. Connections and pins hold it on their own, in C.
  *
  * <p><b>Order of locks.</b> {@link #opening}, the lock of a {@link ConnectionHandle}, this object's monitor. The
  * monitor is held for a few instructions only.
  *
- * <p><b>Forgotten objects.</b> It never refers to the {@link MemoryVfs}. When that is found forgotten, all that
- * refers to it is so too, and it is closed after the last of these.
+ * <p><b>Forgotten objects.</b> This object never refers to the {@link MemoryVfs}. When the garbage collector finds that
+ * forgotten, all objects that refer to it are forgotten, too. The store is closed after the last of these.
+ *
+ * <p>Its C half: src/main/c/jni/jni_store.c.
  */
 final class StoreHandle {
-  /** Names that a message lists. */
+  /** Most names that a message lists. */
   private static final int MAX_LISTED = 20;
 
   final String name;
@@ -33,20 +35,22 @@ final class StoreHandle {
   private final long address;
   private final long vfs;
 
-  /** Read: a connection is being opened. Write: the VFS is about to be unregistered. */
+  /** Read lock: held while a connection is opened. Write lock: taken before the VFS is unregistered. */
   private final ReentrantReadWriteLock opening = new ReentrantReadWriteLock();
 
   /** Changed under the monitor. */
   private volatile boolean closed;
 
-  /** The calls under way, and one until it is closed. Under the monitor, as are the rest. */
+  /** Number of calls under way, and one more until the store is closed. Under the monitor. */
   private int users = 1;
 
+  /** Whether the {@link MemoryVfs} was forgotten. Under the monitor. */
   private boolean forgotten;
 
-  /** Threads that wait for a writer, and notice when it is closed. */
+  /** Threads that wait for the write lock of a database. {@link #close} wakes them. */
   private final Set<Thread> waiting = ConcurrentHashMap.newKeySet();
 
+  /** Open connections and pins. Both under the monitor. */
   private final Set<ConnectionHandle> connections = new HashSet<>();
   private final Set<PinHandle> pins = new HashSet<>();
 
@@ -57,7 +61,7 @@ final class StoreHandle {
     this.vfs = vfs;
   }
 
-  /** A new store, registered under that name. Null: the name is taken. */
+  /** Makes a store and registers it under that name. Returns null if the name is taken. */
   static StoreHandle create(String name, int blockSize, long maxBytes) {
     byte[] ascii = name.getBytes(US_ASCII);
     int[] out = new int[1];
@@ -116,12 +120,12 @@ final class StoreHandle {
     return closed;
   }
 
-  /** Waits for another writer, until this is closed. */
-  WriterTurn await(LongSupplier waiters, Object blocker) {
+  /** Waits for the write lock of a database; {@link #close} ends the wait, too. */
+  WriteLockWait awaitWriteLock(LongSupplier waiters, Object blocker) {
     Thread self = Thread.currentThread();
     try {
       waiting.add(self);
-      return WriterTurn.await(waiters, blocker, () -> closed);
+      return WriteLockWait.await(waiters, blocker, () -> closed);
     } finally {
       waiting.remove(self);
     }
@@ -129,7 +133,7 @@ final class StoreHandle {
 
   // ---- what is open ----
 
-  /** Opens a connection; flags: SQLite's. */
+  /** Opens a connection, with SQLite's flags and a busy timeout in milliseconds. */
   ConnectionHandle open(String database, byte[] uri, int flags, OpenOptions options, int busyTimeout) {
     long[] out = new long[1];
     opening.readLock().lock();
@@ -143,14 +147,16 @@ final class StoreHandle {
       if (code != SqliteCodes.OK) {
         int[] details = new int[3];
         String message = Text.decode(Native.errorMessage(connection, code, details));
-        throw SqliteException.of(details[0], "cannot open database " + Text.quote(database) + " of " + name + ": " + message);
+        throw SqliteException.of(details[0],
+            "cannot open database " + Text.quote(database) + " of " + name + ": " + message);
       }
-      ConnectionHandle handle = new ConnectionHandle(this, database, options, connection, configure(connection, options));
+      ConnectionHandle handle =
+          new ConnectionHandle(this, database, options, connection, configure(connection, options));
       synchronized (this) {
         connections.add(handle);
       }
       return handle;
-    } catch (Throwable e) { // SQLite's, or no memory for it
+    } catch (Throwable e) { // an error of SQLite, or no memory for the object
       if (out[0] != 0) {
         Native.closeConnection(out[0]);
       }
@@ -160,7 +166,7 @@ final class StoreHandle {
     }
   }
 
-  /** Settings of a connection that has run nothing yet. Returns its timer, or zero. */
+  /** Applies the options to a connection that has run nothing yet. Returns its timer, or zero. */
   private static long configure(long connection, OpenOptions options) {
     if (options.isHardened()) {
       Native.harden(connection);
@@ -171,8 +177,9 @@ final class StoreHandle {
     for (SqliteLimit limit : SqliteLimit.VALUES) {
       int value = options.getLimit(limit);
       if (value != OpenOptions.LIMIT_OF_SQLITE) {
-        boolean free = limit == SqliteLimit.COMPOUND_SELECT && value == 0; // what 0 stands for there, and only there
-        Native.limit(connection, limit.id, free ? 1 : value);
+        // Only there SQLite takes 0 for no limit at all; 1 allows no UNION.
+        boolean noUnion = limit == SqliteLimit.COMPOUND_SELECT && value == 0;
+        Native.limit(connection, limit.id, noUnion ? 1 : value);
       }
     }
     if (options.getStatementTimeout() == OpenOptions.NO_TIMEOUT && !options.isInterruptible()) {
@@ -185,7 +192,7 @@ final class StoreHandle {
     return timer;
   }
 
-  /** Pins the newest version. */
+  /** Pins the newest version of a database. what: how messages call the object whose pin it is. */
   PinHandle pin(String database, byte[] utf8, String what) {
     long store = acquire();
     try {
@@ -246,7 +253,7 @@ final class StoreHandle {
     }
     Native.storeClose(address);
     List<Runnable> steps = new ArrayList<>();
-    for (ConnectionHandle connection : openConnections) { // all of them, before one is waited for: it may itself wait for one
+    for (ConnectionHandle connection : openConnections) { // all, before one is waited for: it may wait for another
       steps.add(connection::closeSoon);
     }
     for (ConnectionHandle connection : openConnections) {
@@ -260,7 +267,7 @@ final class StoreHandle {
     runAll(steps);
   }
 
-  /** All of them, whatever one throws (where little stack or heap is left), and then throws the first of that. */
+  /** Runs all steps, whatever one throws (where little stack or heap is left), then throws what was thrown first. */
   private static void runAll(List<Runnable> steps) {
     Throwable failure = null;
     for (Runnable step : steps) {
@@ -278,7 +285,7 @@ final class StoreHandle {
     }
   }
 
-  /** The {@link MemoryVfs} was forgotten. */
+  /** Closes the store, whose {@link MemoryVfs} was forgotten, once nothing is open of it. */
   void forget() {
     synchronized (this) {
       forgotten = true;
@@ -297,7 +304,7 @@ final class StoreHandle {
 
   // ---- errors ----
 
-  /** The exception for a result of the store other than MV_OK. The store must be acquired. */
+  /** Returns the exception for a result of the store other than MV_OK. The store must be acquired. */
   RuntimeException error(long store, int result, String database) {
     switch (result) {
       case Native.MV_NOMEM:
@@ -305,8 +312,8 @@ final class StoreHandle {
       case Native.MV_FULL:
         return SqliteException.of(SqliteCodes.FULL, "database " + Text.quote(database) + ": " + limitReached());
       case Native.MV_NOTFOUND:
-        return SqliteException.of(SqliteCodes.CANTOPEN, "there is no database " + Text.quote(database) + " in " + name + ", "
-            + listed(store));
+        return SqliteException.of(SqliteCodes.CANTOPEN, "there is no database " + Text.quote(database) + " in " + name
+            + ", " + listed(store));
       case Native.MV_EXISTS:
         return new IllegalArgumentException("there is a database " + Text.quote(database) + " in " + name + " already");
       case Native.MV_CLOSED:
@@ -316,15 +323,16 @@ final class StoreHandle {
     }
   }
 
-  /** The message for the limit of bytes. The store must be acquired, or a connection to it be open. */
+  /** Returns the message for the limit of bytes. The store must be acquired, or a connection to it be open. */
   String limitReached() {
     long[] stats = new long[Native.DATABASE_STATS];
     Native.storeStats(address, stats);
-    return "the limit of " + maxBytes + " bytes of MemoryVfs " + name + " (maxBytes) is reached, " + stats[0] + " are in use now:"
-        + " delete what is not needed, close statements, snapshots and streams that keep old versions, or set a higher limit";
+    return "the limit of " + maxBytes + " bytes of MemoryVfs " + name + " (maxBytes) is reached, " + stats[0]
+        + " are in use now: delete what is not needed, close statements, snapshots and streams that keep old versions,"
+        + " or set a higher limit";
   }
 
-  /** Names of all databases. The store must be acquired. */
+  /** Returns the names of all databases. The store must be acquired. */
   List<String> databases(long store) {
     return split(Native.names(store));
   }
@@ -344,7 +352,7 @@ final class StoreHandle {
     return names;
   }
 
-  /** What there is, for a message. The store must be acquired. */
+  /** Returns the text that a message lists databases with. The store must be acquired. */
   private static String listed(long store) {
     int[] count = new int[1];
     List<String> names = split(Native.firstNames(store, MAX_LISTED, count));

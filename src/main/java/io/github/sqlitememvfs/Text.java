@@ -2,11 +2,11 @@ package io.github.sqlitememvfs;
 
 import static java.nio.charset.StandardCharsets.UTF_8;
 
-/** Text in and out: UTF-8 that is exact both ways. */
+/** Converts text to UTF-8 and back, without a loss, and quotes it for messages. */
 final class Text {
   private Text() {}
 
-  /** UTF-8 of a text whose surrogates must all be in pairs; what: how the message calls the text. */
+  /** Returns the UTF-8 of a text, or throws if a surrogate has no pair. what: how the message calls the text. */
   static byte[] encode(String text, String what, String remedy) {
     check(text, what, remedy);
     return text.getBytes(UTF_8);
@@ -21,7 +21,7 @@ final class Text {
     }
   }
 
-  /** UTF-8 of SQL. */
+  /** Returns the UTF-8 of SQL, or throws if it has a NUL or a lone surrogate. */
   static byte[] encodeSql(String sql) {
     int nul = sql.indexOf('\0');
     if (nul >= 0) {
@@ -31,22 +31,22 @@ final class Text {
     return encode(sql, "SQL", "bind the bytes with bindBlob, or write CAST(x'...' AS TEXT)");
   }
 
-  /** Text of bytes that should be UTF-8; what is not becomes U+FFFD. */
+  /** Returns the text of bytes that should be UTF-8. What is not becomes U+FFFD. */
   static String decode(byte[] utf8) {
     return new String(utf8, UTF_8);
   }
 
-  /** The same for a part of an array. */
+  /** Does the same for a part of an array. */
   static String decode(byte[] utf8, int start, int end) {
     return new String(utf8, start, end - start, UTF_8);
   }
 
-  /** How many chars a part of an array makes. */
+  /** Returns how many chars the text of a part of an array has. */
   static int chars(byte[] utf8, int start, int end) {
     return decode(utf8, start, end).length();
   }
 
-  /** A name in quotes for a message, with what cannot be seen made visible. */
+  /** Returns a name in quotes for a message, with control characters and lone surrogates escaped. */
   static String quote(String name) {
     StringBuilder quoted = new StringBuilder(name.length() + 2).append('"');
     for (int i = 0; i < name.length(); i++) {

@@ -6,43 +6,53 @@ import java.nio.channels.spi.AbstractInterruptibleChannel;
 /**
  * Ends what a connection runs when the thread that runs it is interrupted ({@link OpenOptions#interruptible}).
  *
- * <p>{@link Thread#interrupt} tells nobody but interruptible channels: it closes the one in which its thread is. So
- * each native call that may take long is such a channel ({@link Call}). One that was closed is not used again.
+ * <p>{@link Thread#interrupt} informs nobody but interruptible channels: it closes the channel in which its thread
+ * blocks. So each native call that may take long is made within such a channel ({@link Call}), which does no I/O. A
+ * channel that was closed is not used again.
  *
- * <p>Used under the connection's lock, but for {@link Call#implCloseChannel}: that runs in the thread that interrupts.
- * It may come late (since JDK 23), when the call has ended and another one runs, and then does nothing.
+ * <p>All methods are called under the connection's lock, but for {@link Call#implCloseChannel}: that runs in the thread
+ * that interrupts. It may come late (since JDK 23), when the call has ended and another one runs. Then it does nothing.
+ *
+ * <p>Its C half: the timer ({@code mv_timer}) of src/main/c/engine, by src/main/c/jni/jni_connection.c.
  *
  * <p><b>Order of locks.</b> {@link Thread#interrupt} may hold a lock of the thread that it interrupts, which {@link
  * #begin} and {@link #end} take, too; then comes the connection's {@link ConnectionHandle#interruptMonitor}. So whoever
  * holds the monitor neither begins nor ends a call.
  */
 final class ThreadInterrupts {
-  /** What a thread that came interrupted may still do: a look is a thousand of SQLite's instructions. */
+  /**
+   * Looks of the timer that a thread may still run which was interrupted before its call began. The timer looks once in
+   * a thousand of SQLite's instructions.
+   */
   static final int LOOKS = 100;
 
   private static final int NOT_INTERRUPTED = -1;
 
   private final ConnectionHandle connection;
 
-  /** A channel that is open, and in which no call is; or null. */
+  /** A channel that is open and not in use; or null. */
   private Call spare;
 
-  /** The call that runs; or null. Becomes null under the monitor. */
+  /** The channel of the call that runs; or null. Becomes null under the monitor. */
   private volatile Call running;
 
-  /** Looks that are left to the call if its thread came interrupted. */
+  /** Looks that the call has left if its thread was interrupted before. */
   private int looksLeft;
 
-  /** Whether the timer was told of an interrupt. Written under the monitor, or by the call's own thread. */
-  private volatile boolean told;
+  /** Whether the timer knows of an interrupt. Written under the monitor, or by the call's own thread. */
+  private volatile boolean timerInformed;
 
+  /** Whether an interrupt has reached the last call. */
   private boolean reached;
+
+  /** Whether calls that begin cannot be interrupted. */
   private boolean paused;
 
   ThreadInterrupts(ConnectionHandle connection) {
     this.connection = connection;
   }
 
+  /** The channel that a native call is made within. */
   private final class Call extends AbstractInterruptibleChannel {
     private Thread thread;
 
@@ -51,12 +61,12 @@ final class ThreadInterrupts {
       begin(); // closes it at once if the thread is interrupted
     }
 
-    /** False: it was, or is about to be, closed. */
+    /** Ends the call. Returns false if the channel was, or is about to be, closed. */
     boolean leave() {
       thread = null;
       try {
         end(true);
-      } catch (AsynchronousCloseException e) { // what came of the call is its own to say
+      } catch (AsynchronousCloseException e) { // the call itself returns how it ended
         return false;
       }
       return isOpen();
@@ -65,13 +75,13 @@ final class ThreadInterrupts {
     @Override
     protected void implCloseChannel() {
       if (Thread.currentThread() == thread) {
-        told = true;
+        timerInformed = true;
         Native.setLooksLeft(connection.timer, looksLeft);
         return;
       }
       synchronized (connection.interruptMonitor) {
         if (running == this && connection.countInterrupt()) {
-          told = true;
+          timerInformed = true;
           Native.interruptThread(connection.timer);
         }
       }
@@ -79,8 +89,8 @@ final class ThreadInterrupts {
   }
 
   /**
-   * A native call of this thread begins. {@link #end} has to follow, also when this throws. looks: if the thread comes
-   * interrupted.
+   * Notes that a native call of this thread begins. {@link #end} has to follow, also when this throws. looks: how many
+   * the call has if the thread is interrupted already.
    */
   void begin(int looks) {
     reached = false;
@@ -94,38 +104,38 @@ final class ThreadInterrupts {
     call.enter();
   }
 
-  /** It has ended. */
+  /** Notes that the call has ended. */
   void end() {
     Call call = running;
     if (call == null) { // paused, or there was no memory for it
       return;
     }
     boolean open = call.leave();
-    synchronized (connection.interruptMonitor) { // whoever has found it running is done
+    synchronized (connection.interruptMonitor) { // a thread that has found the call running is done with it then
       running = null;
     }
     if (open) {
       spare = call;
     }
-    if (told) {
-      told = false;
+    if (timerInformed) {
+      timerInformed = false;
       reached = true;
       looksLeft = Math.max(0, Native.looksLeft(connection.timer));
       Native.setLooksLeft(connection.timer, NOT_INTERRUPTED);
     }
   }
 
-  /** Calls that begin from now on cannot be interrupted; or can again. */
+  /** Sets whether calls that begin from now on cannot be interrupted. */
   void pause(boolean value) {
     paused = value;
   }
 
-  /** Whether the call that has ended last was interrupted, or its thread came so. */
+  /** Whether the last call, or its thread before the call, was interrupted. */
   boolean reached() {
     return reached;
   }
 
-  /** Looks that this call has left over. */
+  /** Returns the looks that the last call has left. */
   int looksLeft() {
     return looksLeft;
   }

@@ -1,7 +1,7 @@
 package io.github.sqlitememvfs;
 
 /**
- * Work that is done inside one transaction.
+ * The body of a transaction: does work inside it.
  *
  * @param <E> what the work may throw; for none, the compiler takes {@link RuntimeException}
  * @see SqliteConnection#transaction

@@ -1,7 +1,7 @@
 package io.github.sqlitememvfs;
 
 /**
- * Work with a result that is done inside one transaction.
+ * The body of a transaction with a result: does work inside it.
  *
  * @param <T> the type of the result
  * @param <E> what the work may throw; for none, the compiler takes {@link RuntimeException}

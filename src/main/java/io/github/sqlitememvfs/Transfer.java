@@ -9,29 +9,32 @@ import java.nio.channels.IllegalBlockingModeException;
 import java.nio.channels.SelectableChannel;
 import java.nio.channels.WritableByteChannel;
 
-/** Versions on their way out, and what both ways have in common. */
+/** Writes versions to streams and channels, and holds what reading and writing have in common. */
 final class Transfer {
-  /** Size of a buffer that bytes are copied through: fewer calls than with less, and the processor's cache still holds it. */
+  /** Size of a buffer that bytes are copied through: few calls, and it still fits into the processor's cache. */
   static final int BUFFER_BYTES = 256 * 1024;
 
-  /** The same for a stream of unknown length, until it has given {@link #SMALL_BYTES}: a new array costs a small load more than calls do. */
+  /**
+   * Size of that buffer for a stream of unknown length, until it has given {@link #SMALL_BYTES}: a small load spends
+   * more on a new array than on calls.
+   */
   static final int SMALL_BUFFER_BYTES = 64 * 1024;
 
   static final int SMALL_BYTES = 1024 * 1024;
 
-  /** Memory of the store that lies in one piece is read and written where it is if it is at least this long. */
+  /** Fewest bytes of the store's memory in one piece that a channel reads or writes in place. */
   static final int MIN_DIRECT_BYTES = 32 * 1024;
 
-  /** As much of it as is given to a channel at once. */
+  /** Most bytes of it that a channel is given at once. */
   static final int MAX_DIRECT_BYTES = 4 * 1024 * 1024;
 
-  /** How many times in a row a channel may move nothing. */
+  /** Most calls in a row in which a channel may move nothing. */
   private static final int MAX_EMPTY = 1000;
 
   private Transfer() {}
 
-  /** Counts how often in a row a channel moved nothing. */
-  static final class Patience {
+  /** Counts how often in a row a channel moved nothing, and throws if that is too often. */
+  static final class StallCheck {
     private int empty;
 
     void moved(int n, Channel channel) throws IOException {
@@ -54,8 +57,8 @@ final class Transfer {
   }
 
   /**
-   * Whether the class comes with the platform: then it does not keep a buffer, which others could use after its
-   * memory has gone. The loader alone does not tell: proxies and agents can have the platform's.
+   * Whether the channel's class comes with the platform. Such a channel does not keep a buffer, while another could use
+   * it after its memory was freed. The class loader alone is no proof: proxies and agents can have the platform's.
    */
   static boolean isOfPlatform(Channel channel) {
     Class<?> type = channel.getClass();
@@ -68,7 +71,7 @@ final class Transfer {
     write(pin, 0, pin.size(), out);
   }
 
-  /** Writes the version from an offset to another, which it must have, to a stream. */
+  /** Writes the version's bytes between two offsets, which it must have, to a stream. */
   static void write(PinHandle pin, long from, long end, OutputStream out) throws IOException {
     byte[] buffer = new byte[(int) Math.min(BUFFER_BYTES, Math.max(1, end - from))];
     pin.checkOpen();
@@ -80,18 +83,18 @@ final class Transfer {
   }
 
   /**
-   * Writes the whole version to a channel. Throws if the pin is closed, also half-way. What the channel took is where
-   * the buffer's position is, whatever it returns.
+   * Writes the whole version to a channel. Throws if the pin is closed, also half-way. How many bytes the channel has
+   * taken is seen at the buffer's position, whatever it returns.
    */
   static void write(PinHandle pin, WritableByteChannel out) throws IOException {
     checkBlocking(out);
     pin.checkOpen();
     boolean direct = isOfPlatform(out);
     ByteBuffer buffer = null;
-    Patience patience = new Patience();
+    StallCheck stalls = new StallCheck();
     long offset = 0;
     while (offset < pin.size()) {
-      long version = pin.acquire(); // for as long as the channel has the block's memory
+      long version = pin.acquire(); // keeps the block's memory while the channel reads it
       try {
         ByteBuffer bytes = direct ? Native.versionSpan(version, offset, MIN_DIRECT_BYTES, MAX_DIRECT_BYTES) : null;
         if (bytes != null) {
@@ -112,7 +115,7 @@ final class Transfer {
             throw new IOException("channel " + out.getClass().getName() + " moved the buffer's position back");
           }
           offset += n;
-          patience.moved(n, out);
+          stalls.moved(n, out);
         }
       } finally {
         pin.release();

@@ -3,7 +3,10 @@ package io.github.sqlitememvfs;
 import java.math.BigInteger;
 import java.nio.ByteBuffer;
 
-/** Objects as values of parameters. Converting runs the caller's code ({@code toString}), and is done before anything is bound. */
+/**
+ * Converts objects to values of parameters, and binds them. Converting may run the caller's code ({@code toString}), so
+ * it is done for all values before the first one is bound.
+ */
 final class Values {
   private static final String BIND_BYTES = "bind its bytes with bindBlob";
 
@@ -13,12 +16,12 @@ final class Values {
     return "text of parameter " + index;
   }
 
-  /** UTF-8 of a text that is to be bound. */
+  /** Returns the UTF-8 of a text that is to be bound, or throws if it has a lone surrogate. */
   static byte[] utf8(int index, String text) {
     return Text.encode(text, textOf(index), BIND_BYTES);
   }
 
-  /** Null, Long, Double, String, byte[] or ByteBuffer. */
+  /** Returns the value as null, a Long, Double, String, byte[] or ByteBuffer, or throws if it cannot be bound. */
   static Object convert(int index, Object value) {
     if (value == null || value instanceof Long || value instanceof Double || value instanceof byte[]
         || value instanceof ByteBuffer) {
@@ -51,7 +54,7 @@ final class Values {
         + "; convert it to a Long, Double, String or byte[] first, for example with toString()");
   }
 
-  /** All of them; null is what a single null that was meant as a value comes as. */
+  /** Converts all values. A null array stands for one null: Java passes a single null to varargs so. */
   static Object[] convertAll(Object[] values) {
     Object[] converted = new Object[values == null ? 1 : values.length];
     for (int i = 0; values != null && i < values.length; i++) {
@@ -60,7 +63,7 @@ final class Values {
     return converted;
   }
 
-  /** Binds what {@link #convert} gave. */
+  /** Binds a value that {@link #convert} returned. */
   static void bind(StatementHandle statement, int index, Object converted) {
     int i = statement.parameter(index);
     if (converted == null) {
@@ -79,7 +82,7 @@ final class Values {
     }
   }
 
-  /** Binds all of them, from parameter 1 on. */
+  /** Binds all values, from parameter 1 on. */
   static void bindAll(StatementHandle statement, Object[] converted) {
     statement.checkCount(converted.length);
     for (int i = 0; i < converted.length; i++) {

@@ -1,22 +1,22 @@
 /**
- * SQLite databases that live in memory, as immutable versions.
+ * Keeps SQLite databases in memory, as immutable versions, and runs SQL on them.
  *
- * <p>{@link io.github.sqlitememvfs.MemoryVfs} is the place where databases live and where everything starts: it takes
- * databases in from streams, opens connections to them, and gives them out again as streams.
+ * <p>Everything starts with {@link io.github.sqlitememvfs.MemoryVfs}, which holds databases: it reads them in from
+ * streams, opens connections to them, and writes them out to streams.
  * {@link io.github.sqlitememvfs.SqliteConnection} and {@link io.github.sqlitememvfs.SqliteStatement} run SQL;
  * {@link io.github.sqlitememvfs.Snapshot} keeps one version of a database.
  *
- * <p><b>Nulls.</b> No parameter, result or field is null unless its own documentation says so. A null where none is
- * allowed is a {@link java.lang.NullPointerException}.
+ * <p><b>Nulls.</b> No parameter, result or field is null unless its own documentation says so. Methods throw a {@link
+ * java.lang.NullPointerException} for a null where none is allowed.
  *
- * <p><b>Closed objects.</b> Every {@code close()} may be called more than once, from any thread. What an object
- * opened is closed with it. Every other call on a closed object is an {@link java.lang.IllegalStateException}, also
- * when another thread closes it meanwhile. An object that is forgotten is closed some time after the garbage
- * collector found it: nothing leaks, but the memory that it holds is kept until then.
+ * <p><b>Closed objects.</b> Every {@code close()} may be called more than once, from any thread. Closing an object also
+ * closes all that it opened. Every other method of a closed object throws an {@link java.lang.IllegalStateException},
+ * also when another thread closes it meanwhile. An object that is forgotten is closed some time after the garbage
+ * collector found it: nothing leaks, but its memory is kept until then.
  *
- * <p><b>Errors.</b> What SQLite reports is an unchecked {@link io.github.sqlitememvfs.SqliteException}. If the native
- * library cannot be loaded, the first call that needs it throws an {@link java.lang.UnsatisfiedLinkError} that names
- * everything that was tried.
+ * <p><b>Errors.</b> Errors of SQLite are thrown as an unchecked {@link io.github.sqlitememvfs.SqliteException}. If the
+ * native library cannot be loaded, the first call that needs it throws an {@link java.lang.UnsatisfiedLinkError} that
+ * names everything that was tried.
  *
  * <p><b>System properties</b>, read once, when the native library is first needed:
  * <ul>

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Batches: the same as their rows one by one, in a transaction. */
+/** A batch does the same as its rows one by one in a transaction. */
 class BatchTest {
 
   private static final int INTERRUPT = 9;
@@ -57,7 +57,10 @@ class BatchTest {
     assertEquals(List.of(List.of(1_000_000L, 0L, 999_999L, 1_000_000L)), Sql.rows(connection, "SELECT count(*), min(k), max(k), count(*) FILTER (WHERE x = 'x') FROM t"));
   }
 
-  /** A batch, and the same rows executed one by one. Values are bound several times, stay, are cleared; buffers are of each kind. */
+  /**
+   * A batch, and the same rows executed one by one. Values are bound several times, stay, are cleared; buffers are of
+   * each kind.
+   */
   @Test
   void randomBatchesDoWhatTheirRowsDo() {
     Random random = Seed.random("BatchTest");

@@ -33,7 +33,7 @@ import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
 
-/** Every public method on a closed object is an IllegalStateException, whichever way it came to be closed. */
+/** Every public method of a closed object throws an IllegalStateException, whichever way it was closed. */
 class CloseTest {
 
   /** What may still be asked of a closed object: they only say which object it is, or that it is closed. */

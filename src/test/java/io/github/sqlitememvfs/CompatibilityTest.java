@@ -32,8 +32,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * The same statements on the same file by sqlite-jdbc, on a disk, and by our own connections, in memory: the same rows, or the same error. What
- * differs stands in docs/compatibility.md, and nothing else does.
+ * sqlite-jdbc, on a disk, and our connections, in memory, run the same statements on the same file. They must give the
+ * same rows or the same error. docs/compatibility.md lists every difference.
  */
 class CompatibilityTest {
 

@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Threads of one test. The first failure of any of them stops the others, which are asked to look at
- * {@link #working}, and is thrown by {@link #join}.
+ * Runs the threads of one test. They must check {@link #working}: the first failure of any of them stops the others,
+ * and {@link #join} throws it.
  */
 public final class Crew {
 

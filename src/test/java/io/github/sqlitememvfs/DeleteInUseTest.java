@@ -11,7 +11,7 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** Whoever uses a database that is deleted keeps what he has, and the name is free at once. */
+/** Those who use a database that is deleted keep what they have, and its name is free at once. */
 class DeleteInUseTest {
 
   private final MemoryVfs vfs = MemoryVfs.create();

@@ -42,7 +42,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Databases on their way in: sources, what is refused, and what open connections see. */
+/** Reading databases in: from all kinds of sources, what is refused, and what open connections see. */
 class DeserializeTest {
 
   private static final byte[] DATABASE = OtherSqlite.database(
@@ -112,7 +112,9 @@ class DeserializeTest {
     assertIsIn("a");
   }
 
-  /** Gives a stream at most that many bytes at a time, and returns the length of the longest array it was asked to fill. */
+  /**
+   * Gives a stream at most that many bytes at a time, and returns the length of the longest array it was asked to fill.
+   */
   private int longestArray(byte[] bytes, int most) throws IOException {
     int[] longest = {0};
     vfs.deserialize("a", new FilterInputStream(new ByteArrayInputStream(bytes)) {

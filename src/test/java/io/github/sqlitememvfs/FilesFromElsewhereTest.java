@@ -26,7 +26,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Headers and lengths of files: what SQLite opens on a disk is loaded, with the same content, and what it refuses is refused. */
+/**
+ * A file with an unusual header or length is loaded with the same content if SQLite opens it on a disk, and refused if
+ * SQLite refuses it.
+ */
 class FilesFromElsewhereTest {
 
   private static final int PAGE = 4096;

@@ -18,14 +18,18 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /**
- * Databases that are not what SQLite has written. What may come of one is a {@link SqliteException}: the JVM lives, and nothing is left
- * behind. {@code hostile_test.c} does far more of it, faster; -Dhostile.count=N and -Dtest.seed=N do more here.
+ * Corrupt databases, made by changing bytes at random. Using one may throw a {@link SqliteException}; the JVM must not
+ * crash, and nothing may leak. {@code hostile_test.c} tries far more of them, faster. -Dhostile.count=N sets how many
+ * are tried here, -Dtest.seed=N which.
  */
 class HostileBytesTest {
 
   private static final int PAGE = 1024;
 
-  /** What hostile content may lead to: ERROR, ABORT, LOCKED, NOMEM, READONLY, INTERRUPT, CORRUPT, FULL, CANTOPEN, SCHEMA, TOOBIG, CONSTRAINT, MISMATCH, NOTADB. */
+  /**
+   * What hostile content may lead to: ERROR, ABORT, LOCKED, NOMEM, READONLY, INTERRUPT, CORRUPT, FULL, CANTOPEN,
+   * SCHEMA, TOOBIG, CONSTRAINT, MISMATCH, NOTADB.
+   */
   private static final List<Integer> WORLDLY = List.of(1, 4, 6, 7, 8, 9, 11, 13, 14, 17, 18, 19, 20, 26);
 
   private static final OpenOptions BOUNDED = OpenOptions.defaults().statementTimeout(5000).limit(SqliteLimit.LENGTH, 2_000_000);

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.w3c.dom.Document;
 import org.w3c.dom.NodeList;
 
-/** What is in the jar, for Java 8 as for newer ones, and what its pom says to those who depend on it. */
+/** The content of the jar, for Java 8 and for newer versions, and of the pom that users depend on. */
 class JarIT {
   private static final Path JAR = Path.of(System.getProperty("jar"));
   private static final int JAVA_8 = 52;

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The same databases by our SQLite and by that of sqlite-jdbc, at the same time. */
+/** Our SQLite and that of sqlite-jdbc use the same databases at the same time. */
 class JdbcTest {
   private final MemoryVfs vfs = MemoryVfs.create();
 

@@ -22,7 +22,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A program that ProGuard has shrunk, optimized and renamed together with the library works by the rules in the jar, and not without them. */
+/**
+ * A program that ProGuard has shrunk, optimized and renamed together with the library works with the keep rules in the
+ * jar, and fails without them.
+ */
 @Timeout(value = 300, unit = TimeUnit.SECONDS)
 class KeepRulesTest {
 

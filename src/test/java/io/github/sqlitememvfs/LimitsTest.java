@@ -18,7 +18,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What a connection's SQL may cost: SQLite's limits, time, and the thread's stack. */
+/** The bounds of what SQL may cost: SQLite's limits, time, and the thread's stack. */
 class LimitsTest {
 
   private static final String ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i FROM n WHERE i < 0";
@@ -195,7 +195,10 @@ class LimitsTest {
     });
   }
 
-  /** Schemas and statements that make SQLite recurse as deep as it ever does: each gives a result or an error, in each thread. */
+  /**
+   * Schemas and statements that make SQLite recurse as deep as it ever does: each gives a result or an error, in each
+   * thread.
+   */
   @ParameterizedTest
   @ValueSource(ints = {256, 512, 1024, 2048, 16384})
   void deepRecursionsDoNotOverflowAStack(int kilobytes) throws InterruptedException {

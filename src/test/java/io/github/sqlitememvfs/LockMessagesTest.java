@@ -10,7 +10,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.function.Executable;
 
-/** What the messages of SQLITE_BUSY and SQLITE_LOCKED tell beside SQLite's own words. */
+/** The messages of SQLITE_BUSY and SQLITE_LOCKED say who is in the way, and what helps. */
 class LockMessagesTest {
   private MemoryVfs vfs;
   private SqliteConnection c;

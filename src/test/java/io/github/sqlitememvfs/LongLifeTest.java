@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import org.junit.jupiter.api.Test;
 
 /**
- * What grows only slowly. As many commits and forks as {@code -Dlong.commits} and {@code -Dlong.forks} say; long_life_test.c does the
- * same without a JVM, and counts each allocation.
+ * Finds memory that grows slowly: does as many commits and forks as {@code -Dlong.commits} and {@code -Dlong.forks}
+ * say. long_life_test.c does the same without a JVM, and counts each allocation.
  */
 class LongLifeTest {
 

@@ -42,8 +42,8 @@ import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
 
 /**
- * What docs/migrating.md says: its code, of which each piece is a region here ({@code docs.DocsTest} compares them), and how what
- * it replaces behaves beside it.
+ * The code of docs/migrating.md, of which each piece is a region here ({@code docs.DocsTest} compares them), beside the
+ * code that it replaces.
  */
 class MigrationTest {
 

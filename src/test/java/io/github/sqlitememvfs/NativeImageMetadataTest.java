@@ -23,7 +23,9 @@ import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** GraalVM is told of all that native code looks up in Java and that Java looks up by name, and of nothing else. */
+/**
+ * The metadata for GraalVM lists all that C code looks up in Java and that Java looks up by name, and nothing else.
+ */
 class NativeImageMetadataTest {
   private static final String FILE = "/META-INF/native-image/io.github.sqlitememvfs/sqlite-memory-vfs/reachability-metadata.json";
 
@@ -38,7 +40,10 @@ class NativeImageMetadataTest {
       "Class\\.forName|\\.loadClass\\(|\\.getDeclared\\w+\\(|\\.get(?:Method|Field|Constructor)s?\\(|ServiceLoader|MethodHandles|ResourceBundle"
           + "|Proxy\\.newProxyInstance|ObjectInputStream");
 
-  /** Of Java's own: {@code Class.forName("name")} and {@code getMethod("name"...)}, also as {@code Class.class.getMethod}. */
+  /**
+   * Of Java's own: {@code Class.forName("name")} and {@code getMethod("name"...)}, also as {@code
+   * Class.class.getMethod}.
+   */
   private static final Pattern PLAIN_REFLECTION = Pattern.compile(
       "(?:Class\\.forName|(?:\\b(?<type>Class)\\.class)?\\.getMethod)\\(\"(?<name>[^\"]*)\"");
 

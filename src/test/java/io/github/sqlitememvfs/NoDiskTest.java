@@ -13,8 +13,8 @@ import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Nothing ever touches a disk: a JVM of its own does all that makes SQLite write files elsewhere, and strace tells which
- * files it opened for writing meanwhile.
+ * Nothing touches a disk. A JVM of its own does all that makes other builds of SQLite write files, and strace tells
+ * which files it opens for writing meanwhile.
  */
 @EnabledOnOs(OS.LINUX)
 class NoDiskTest {

@@ -14,7 +14,10 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 
-/** sqlite-jdbc on temporary files: another SQLite, which makes the databases that we read and reads those that we make. */
+/**
+ * Makes and reads temporary files by another SQLite, that of sqlite-jdbc: the databases that we read, and those that we
+ * make.
+ */
 public final class OtherSqlite {
 
   private OtherSqlite() {

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The limit of bytes: what fails at it, that everything is whole afterwards, and how memory comes back. */
+/** The limit of bytes: what fails at it, that no data is damaged then, and how memory is freed. */
 class QuotaTest {
 
   private static final long LIMIT = 4_000_000;

@@ -22,7 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Rows that SQLite has left behind: the program must not see that it is not on the row that is being read. */
+/** Rows read ahead: the program must not notice that SQLite is no longer on the row that is being read. */
 class ReadAheadTest {
 
   private static final int INTERRUPT = 9;
@@ -467,7 +467,10 @@ class ReadAheadTest {
     }
   }
 
-  /** Changes at a row from where many were read ahead: what follows may be of before, but each row is whole, and none comes twice or out of order. */
+  /**
+   * Changes at a row from where many were read ahead: what follows may be of before, but each row is whole, and none
+   * comes twice or out of order.
+   */
   @Test
   void lateChangesDoNotMixRows() {
     Random random = Seed.random("ReadAheadTest");
@@ -675,7 +678,9 @@ class ReadAheadTest {
     }
   }
 
-  /** At each place: in the midst of those that were read ahead, at their last, and where there was no room for the next. */
+  /**
+   * At each place: in the midst of those that were read ahead, at their last, and where there was no room for the next.
+   */
   @ParameterizedTest
   @ValueSource(strings = {"k", "k, zeroblob(900), zeroblob(900)", "k, zeroblob(1500)"})
   void anInterruptEndsRowsThatAreHere(String columns) throws Exception {

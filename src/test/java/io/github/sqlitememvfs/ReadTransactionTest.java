@@ -20,7 +20,10 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.sqlite.SQLiteConnection;
 import org.sqlite.SQLiteException;
 
-/** Which version a connection reads, and for how long: as SQLite in WAL mode on a file, whether rows are read ahead or not. */
+/**
+ * A connection reads the same version, for as long, as SQLite in WAL mode does on a file, whether rows are read ahead
+ * or not.
+ */
 class ReadTransactionTest {
 
   private static final int BUSY_SNAPSHOT = 517;

@@ -17,7 +17,10 @@ import java.util.jar.JarFile;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** The bill of materials in the jar tells what is in the jar. That it has CycloneDX's form, the build checks when it writes it. */
+/**
+ * The bill of materials in the jar lists what is in the jar. (The build itself checks the form of CycloneDX, when it
+ * writes the list.)
+ */
 class SbomIT {
   private static final Path SQLITE = Path.of(System.getProperty("sqlite.amalgamation.dir"), "sqlite3.c");
 

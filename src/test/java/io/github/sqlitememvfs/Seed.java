@@ -2,7 +2,7 @@ package io.github.sqlitememvfs;
 
 import java.util.Random;
 
-/** The source of chance in tests: its seed is printed, and can be given again by {@code -Dtest.seed=…}. */
+/** Makes random numbers for tests. It prints the seed, which {@code -Dtest.seed=…} sets for another run. */
 final class Seed {
 
   private Seed() {

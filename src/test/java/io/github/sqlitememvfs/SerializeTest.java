@@ -40,7 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Databases on their way out: all sinks, and that nobody is disturbed. */
+/** Writing databases out: to all kinds of sinks, while others read and write. */
 class SerializeTest {
 
   private final MemoryVfs vfs = MemoryVfs.builder().busyTimeout(0).build();

@@ -8,7 +8,7 @@ import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What counts as a statement's time, and what does not. */
+/** The statement timeout: which time counts for it, and which does not. */
 class StatementTimeoutTest {
 
   private static final int TIMEOUT = 1000;
@@ -57,7 +57,10 @@ class StatementTimeoutTest {
     }
   }
 
-  /** SQLite compiles a statement anew when another connection has changed the schema; without the timeout this one takes many seconds. */
+  /**
+   * SQLite compiles a statement anew when another connection has changed the schema; without the timeout this one takes
+   * many seconds.
+   */
   @Test
   void compilingAnewHasATimeout() {
     int tables = 40;

@@ -11,7 +11,7 @@ import javax.net.ssl.SSLContext;
 import javax.net.ssl.TrustManager;
 import javax.net.ssl.TrustManagerFactory;
 
-/** A certificate for 127.0.0.1, in a file, and what a server and a client make of it. */
+/** Makes a certificate for 127.0.0.1, in a file, and the TLS settings of a server and a client that use it. */
 final class TestTls {
 
   private static final String PASSWORD = "changeit";

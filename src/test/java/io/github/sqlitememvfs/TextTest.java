@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** UTF-8, exact both ways. */
+/** Text goes into a database as UTF-8, and comes back unchanged. */
 class TextTest {
 
   private final MemoryVfs vfs = MemoryVfs.create();

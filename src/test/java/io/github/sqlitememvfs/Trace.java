@@ -12,7 +12,7 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
 
-/** What a JVM of its own did to files, between two marks that its program sets. */
+/** Records what a JVM of its own does to files, between two marks that its program sets. */
 final class Trace {
 
   static final String BEGIN = "no-disk-begin";

@@ -19,9 +19,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
- * Virtual threads that write: one that waits for another writer lets go of its carrier. The programs run in a JVM that has them, with as few carriers as
- * are said. With one carrier, a single thread that slept in native code would keep all others, and the writer that it waits for, from ever going on:
- * so these tests need no clock.
+ * A virtual thread that waits for the write lock releases its carrier. The programs run in a JVM of a version that has
+ * virtual threads, with few carriers. With one carrier, a thread that slept in native code would keep all others from
+ * going on, the one that holds the write lock, too: so these tests need no clock.
  */
 class VirtualThreadsTest {
   private static final long HOURS = 10_000_000;
@@ -205,7 +205,10 @@ class VirtualThreadsTest {
       assertSame(2000, count());
     }
 
-    /** The bodies wait for somebody else, as those that call a service do; and one that has nothing to do with it runs as often as it likes. */
+    /**
+     * The bodies wait for somebody else, as those that call a service do; and one that has nothing to do with it runs
+     * as often as it likes.
+     */
     private void bodies() throws Exception {
       AtomicInteger beats = new AtomicInteger();
       Thread heart = start(() -> {

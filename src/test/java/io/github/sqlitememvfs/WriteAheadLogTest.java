@@ -29,7 +29,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Databases with a write-ahead log: what is loaded is what SQLite recovers on a disk, byte for byte. */
+/** A database with a write-ahead log is loaded as SQLite recovers it on a disk, byte for byte. */
 class WriteAheadLogTest {
 
   private static final int HEADER = 32;
@@ -57,7 +57,9 @@ class WriteAheadLogTest {
     return new Files2(Files.readAllBytes(file), Files.exists(wal) ? Files.readAllBytes(wal) : new byte[0]);
   }
 
-  /** By a statement of its own, which is closed: one that stays on a row keeps a checkpoint or VACUUM from being done. */
+  /**
+   * By a statement of its own, which is closed: one that stays on a row keeps a checkpoint or VACUUM from being done.
+   */
   private static void run(Statement of, String sql) throws SQLException {
     try (Statement statement = of.getConnection().createStatement()) {
       statement.execute(sql);
@@ -85,7 +87,10 @@ class WriteAheadLogTest {
     }
   }
 
-  /** Without bytes behind the last page. A checkpoint may have left some, if the frames are cut off that made the file so long. */
+  /**
+   * Without bytes behind the last page. A checkpoint may have left some, if the frames are cut off that made the file
+   * so long.
+   */
   private static byte[] whole(byte[] database) {
     ByteBuffer header = ByteBuffer.wrap(database);
     if (database.length < 100 || header.getInt(24) != header.getInt(92) || header.getInt(28) == 0) {
@@ -186,7 +191,10 @@ class WriteAheadLogTest {
     }
   }
 
-  /** A transaction that shrinks the database, and one that grows it again; frames of an older generation behind those of the newest. */
+  /**
+   * A transaction that shrinks the database, and one that grows it again; frames of an older generation behind those of
+   * the newest.
+   */
   @ParameterizedTest
   @ValueSource(booleans = {false, true})
   void generationsAndSizes(boolean incremental) throws Exception {

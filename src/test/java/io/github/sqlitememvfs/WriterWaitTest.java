@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** A writer that waits for another one: what it does when its turn comes, and what ends its wait before. */
+/** A writer that waits for the write lock: what it does when it gets it, and what ends the wait before. */
 @Timeout(120)
 class WriterWaitTest {
   private static final long HOURS = 10_000_000;
@@ -401,7 +401,7 @@ class WriterWaitTest {
         int when = at;
         assertEquals(Native.WAIT, (short) Native.fetch(statement, Native.FETCH_START, null, 0, 1, null));
         int[] looked = new int[1];
-        Error thrown = assertThrows(Error.class, () -> WriterTurn.await(() -> {
+        Error thrown = assertThrows(Error.class, () -> WriteLockWait.await(() -> {
           if (when == 0) {
             throw error; // before it is taken: SQLite's connection has it still
           }
@@ -418,7 +418,7 @@ class WriterWaitTest {
         assertServed();
       }
       assertEquals(Native.WAIT, (short) Native.fetch(statement, Native.FETCH_START, null, 0, 1, null));
-      assertEquals(WriterTurn.COME, WriterTurn.await(() -> 0, this, () -> false), "there is no waiter: it tries again");
+      assertEquals(WriteLockWait.RESERVED, WriteLockWait.await(() -> 0, this, () -> false), "there is no waiter: it tries again");
       Native.finalizeStatement(statement);
       assertServed();
     } finally {

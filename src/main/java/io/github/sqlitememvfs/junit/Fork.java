@@ -8,7 +8,10 @@ import java.sql.SQLException;
 import javax.sql.DataSource;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
-/** The database of one test or one class, with the connections that were asked for. {@link Template} says who closes it. */
+/**
+ * The database of one test or one class, with the connections that it has asked for. JUnit closes it, as {@link
+ * Template} says.
+ */
 @SuppressWarnings("deprecation")
 final class Fork implements ExtensionContext.Store.CloseableResource, AutoCloseable {
   final MemoryVfs vfs;
@@ -44,7 +47,7 @@ final class Fork implements ExtensionContext.Store.CloseableResource, AutoClosea
   public void close() throws SQLException {
     try {
       if (connection != null && !connection.isClosed()) {
-        connection.interrupt(); // what a thread that the test left behind is running
+        connection.interrupt(); // ends what a thread runs that the test has left behind
         connection.close();
       }
     } finally {
@@ -53,7 +56,7 @@ final class Fork implements ExtensionContext.Store.CloseableResource, AutoClosea
           jdbcConnection.close();
         }
       } finally {
-        if (!vfs.isClosed()) { // by a test: FreshDatabase tells the next ones
+        if (!vfs.isClosed()) { // a test may have closed it: FreshDatabase tells the next tests
           vfs.delete(name);
         }
       }

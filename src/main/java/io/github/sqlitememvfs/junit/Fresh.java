@@ -7,15 +7,15 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Says which {@link FreshDatabase} a parameter is of: of several, and for the name of a database, which is a {@code
- * String} like any other. It can stand on an annotation of one's own, which then means the same.
+ * Says which {@link FreshDatabase} a parameter belongs to. It is needed if there are several, and for the name of a
+ * database, which is a {@code String} like any other. An annotation of your own that has this one means the same.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)
 @Target({ElementType.PARAMETER, ElementType.ANNOTATION_TYPE})
 public @interface Fresh {
   /**
-   * The name that was given by {@link FreshDatabase#named}.
+   * Names the {@link FreshDatabase}, by the name of {@link FreshDatabase#named}.
    *
    * @return the name; empty for the one without a name
    */

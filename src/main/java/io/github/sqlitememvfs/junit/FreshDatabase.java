@@ -16,8 +16,9 @@ import org.junit.jupiter.api.extension.ParameterResolutionException;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
- * A database for each test, as if it had just been made: an extension of JUnit Jupiter, 5.10 or later. A template is
- * made once, when the first test wants it, and each test gets a fork of it, which costs the same whatever the size.
+ * Gives each test a database as if it had just been made: an extension of JUnit Jupiter, 5.10 or later. It makes a
+ * template once, when the first test wants it. Each test gets a fork of the template, which costs the same whatever the
+ * size.
  *
  * <pre>{@code
  * class ShopTest {
@@ -57,16 +58,16 @@ import org.junit.jupiter.api.extension.ParameterResolver;
  * <li>{@link Fresh @Fresh} {@link String}: the name of the fork there. After the test it is deleted.
  * </ul>
  *
- * <p>The connections have default settings. A {@code PRAGMA foreign_keys = ON} in a script does not change them: it is of
- * the connection that makes the template, and not of the database. For other settings, open connections by the {@code
+ * <p>The connections have default settings. A {@code PRAGMA foreign_keys = ON} in a script does not change them: it
+ * sets the connection that makes the template, and not the database. For other settings, open connections by the {@code
  * MemoryVfs} and the name: {@code MemoryDataSource.of(vfs, shop, properties)}, for example.
  *
- * <p><b>A class as a whole.</b> In {@code @BeforeAll} and {@code @AfterAll} they are of a fork that the class has to
- * itself. Its tests, and the classes nested in it, then get forks of that one, with what {@code @BeforeAll} committed to
- * it. A constructor gets none, since JUnit does not tell for which test it is, unless it is told to by {@code
+ * <p><b>A class as a whole.</b> In {@code @BeforeAll} and {@code @AfterAll} the parameters are of a fork of the class.
+ * Its tests, and the classes nested in it, then get forks of that one, with what {@code @BeforeAll} committed to it. A
+ * constructor gets none, since JUnit does not tell for which test it is, unless this parameter of JUnit is set: {@code
  * junit.jupiter.extensions.testinstantiation.extensioncontextscope.default=test_method}.
  *
- * <p><b>Several</b> have names, and a parameter says whose it is:
+ * <p><b>Several</b> of these have names, and a parameter says which one it belongs to:
  *
  * <pre>{@code
  * @RegisterExtension
@@ -80,13 +81,14 @@ import org.junit.jupiter.api.extension.ParameterResolver;
  * }
  * }</pre>
  *
- * <p><b>Sharing.</b> Each object of this class has a template of its own, which is kept until the end of the test run. For
- * several test classes, hold the object in a superclass, or in an interface that they implement. The field is static.
+ * <p><b>Sharing.</b> Each object of this class has a template of its own, which is kept until the end of the test run.
+ * For several test classes, hold the object in a superclass, or in an interface that they implement. The field is
+ * static.
  *
  * <p><b>Threads.</b> Tests may run in parallel, on one template too.
  *
- * <p><b>Errors.</b> If the template cannot be made, that is tried once, and each test that wants it fails with what went
- * wrong. {@link #toString} tells in messages which one it is.
+ * <p><b>Errors.</b> If the template cannot be made, each test that wants it fails with the reason; making it is tried
+ * only once. {@link #toString} names it in messages.
  */
 public final class FreshDatabase implements BeforeAllCallback, ParameterResolver {
   /**
@@ -105,7 +107,7 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
     void build(T database) throws Exception;
   }
 
-  /** Of all objects of this class: which of them are registered, by their names. */
+  /** JUnit's store of all registered objects of this class, by their names. */
   private static final Namespace REGISTERED = Namespace.create(FreshDatabase.class);
 
   private final TemplateSource source;
@@ -117,13 +119,13 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
     this.name = name;
   }
 
-  // ---- making one ----
+  // ---- creation ----
 
   /**
-   * With a template that an SQL script makes.
+   * Returns an extension whose template an SQL script makes.
    *
-   * @param resource the script, in UTF-8, on the class path of the tests; {@code shop.sql} and {@code /shop.sql} are the
-   *     same
+   * @param resource the script, in UTF-8, on the class path of the tests; {@code shop.sql} and {@code /shop.sql} are
+   *     the same
    * @return a new extension without a name
    */
   public static FreshDatabase fromScript(String resource) {
@@ -131,7 +133,7 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
   }
 
   /**
-   * With an SQLite database file as the template.
+   * Returns an extension whose template is an SQLite database file.
    *
    * @param resource the file, on the class path of the tests; {@code shop.db} and {@code /shop.db} are the same
    * @return a new extension without a name
@@ -141,7 +143,7 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
   }
 
   /**
-   * With the bytes of an SQLite database file as the template.
+   * Returns an extension whose template is the bytes of an SQLite database file.
    *
    * @param database the bytes, which are not copied before the first test wants them
    * @return a new extension without a name
@@ -151,7 +153,7 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
   }
 
   /**
-   * With a template that a method makes.
+   * Returns an extension whose template a method makes.
    *
    * <pre>{@code
    * FreshDatabase.builtBy(shop -> shop.execute("CREATE TABLE item(id INTEGER PRIMARY KEY, name, stock)"));
@@ -165,7 +167,8 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
   }
 
   /**
-   * With a template that a method makes through JDBC: Flyway, Liquibase, Hibernate and the like. Needs sqlite-jdbc.
+   * Returns an extension whose template a method makes through JDBC: Flyway, Liquibase, Hibernate and the like. Needs
+   * sqlite-jdbc.
    *
    * <pre>{@code
    * FreshDatabase.builtByJdbc(shop -> Flyway.configure().dataSource(shop).load().migrate());
@@ -179,7 +182,8 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
   }
 
   /**
-   * The same with a name: it is for parameters that have {@link Fresh @Fresh} with that name, and only for those.
+   * Returns an extension with the same source and a name. It is for parameters that have {@link Fresh @Fresh} with that
+   * name, and only for those.
    *
    * @param name the name, which no other one of the test class, or of those around it, has
    * @return a new extension, with a template of its own
@@ -205,8 +209,9 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
     FreshDatabase other = registered.get(name, FreshDatabase.class);
     if (other != null && other != this) {
       throw new ExtensionConfigurationException(context.getRequiredTestClass().getName() + " has two FreshDatabases "
-          + (name.isEmpty() ? "without a name" : "with the name \"" + name + "\"") + ", and a parameter could be of either: "
-          + other + " and " + this + "; give one of them a name by named(\"...\"), and its parameters @Fresh(\"...\")");
+          + (name.isEmpty() ? "without a name" : "with the name \"" + name + "\"")
+          + ", and a parameter could be of either: " + other + " and " + this
+          + "; give one of them a name by named(\"...\"), and its parameters @Fresh(\"...\")");
     }
     registered.put(name, this);
   }
@@ -215,7 +220,7 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
   @Override
   public boolean supportsParameter(ParameterContext parameter, ExtensionContext context) {
     Optional<Fresh> fresh = parameter.findAnnotation(Fresh.class);
-    if (fresh.isPresent()) { // of any type: the exception for one that is not supported can say which are
+    if (fresh.isPresent()) { // of any type: resolveParameter says which types are supported
       return fresh.get().value().equals(name);
     }
     return name.isEmpty() && isConnection(parameter.getParameter().getType());
@@ -231,7 +236,8 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
     Class<?> type = parameter.getParameter().getType();
     if (!isConnection(type) && type != String.class) {
       throw new ParameterResolutionException(this + " cannot be of type " + type.getName() + "; what it can be is "
-          + "SqliteConnection, javax.sql.DataSource, java.sql.Connection, MemoryVfs, and String for the database's name");
+          + "SqliteConnection, javax.sql.DataSource, java.sql.Connection, MemoryVfs, and String for the database's"
+          + " name");
     }
     if (parameter.getDeclaringExecutable() instanceof Constructor && !context.getTestMethod().isPresent()) {
       throw new ParameterResolutionException(this + " has no database for a constructor, since JUnit does not tell for "
@@ -264,7 +270,7 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
     return "FreshDatabase[" + (name.isEmpty() ? "" : "\"" + name + "\", ") + source + "]";
   }
 
-  /** The fork of a test or of a class. Only one thread at a time runs what has the same context. */
+  /** Returns the fork of a test or of a class. Only one thread at a time runs what has the same context. */
   private Fork fork(ExtensionContext context) {
     ExtensionContext.Store store = context.getStore(own);
     Fork fork = store.get(context.getUniqueId(), Fork.class);
@@ -275,7 +281,7 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
     return fork;
   }
 
-  /** That of the nearest class around that has a database of its own; null if none has. */
+  /** Returns the fork of the nearest class around that has a database of its own; null if none has. */
   private Fork origin(ExtensionContext context) {
     Fork fork = null;
     for (Optional<ExtensionContext> c = context.getParent(); fork == null && c.isPresent(); c = c.get().getParent()) {
@@ -284,7 +290,7 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
     return fork;
   }
 
-  /** The template, which other tests wait for meanwhile if it has to be made. */
+  /** Returns the template, and makes it first if it is not there; other tests wait for that. */
   private synchronized Template template(ExtensionContext context) {
     ExtensionContext.Store store = context.getRoot().getStore(own); // closed at the end of the run
     Template template = store.get(Template.class, Template.class);
@@ -293,11 +299,12 @@ public final class FreshDatabase implements BeforeAllCallback, ParameterResolver
       store.put(Template.class, template);
     }
     if (template.failure != null) {
-      throw new ParameterResolutionException(this + " cannot be made: " + template.failure.getMessage(), template.failure);
+      throw new ParameterResolutionException(
+          this + " cannot be made: " + template.failure.getMessage(), template.failure);
     }
     if (template.isClosed()) {
-      throw new ParameterResolutionException(this + " is gone: a test has closed its MemoryVfs, which all of them share, "
-          + "and which is closed at the end of the run");
+      throw new ParameterResolutionException(this + " is gone: a test has closed its MemoryVfs, which all of them"
+          + " share, and which is closed at the end of the run");
     }
     return template;
   }

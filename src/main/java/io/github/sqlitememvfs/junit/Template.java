@@ -6,22 +6,23 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.extension.ExtensionContext;
 
 /**
- * What forks are made of, and where they live; or why it could not be made.
+ * Keeps the content that forks are made from, and the {@link MemoryVfs} that has them; or why the content could not be
+ * made.
  *
- * <p>What is put into one of JUnit's stores is closed with it: a {@code CloseableResource} by JUnit before 5.13, which
- * later ones deprecate, and an {@code AutoCloseable} from then on. What is both is closed once, by all.
+ * <p>JUnit closes what is put into one of its stores: before 5.13 a {@code CloseableResource}, which later versions
+ * deprecate, and from then on an {@code AutoCloseable}. Every version closes an object that is both, once.
  */
 @SuppressWarnings("deprecation")
 final class Template implements ExtensionContext.Store.CloseableResource, AutoCloseable {
   /** The name of its database while it is made. */
   private static final String NAME = "template";
 
-  /** Null if it was made. */
+  /** Why the content could not be made; null if it was. */
   final Throwable failure;
 
   private final MemoryVfs vfs;
 
-  /** What the source made. Its database is deleted, so that no test can change it. Null if it was not made. */
+  /** The content, whose database is deleted, so that no test can change it. Null if it could not be made. */
   private final Snapshot content;
 
   private final AtomicLong forks = new AtomicLong();
@@ -41,7 +42,7 @@ final class Template implements ExtensionContext.Store.CloseableResource, AutoCl
       source.fill(vfs, NAME, test);
       content = vfs.snapshot(NAME);
       vfs.delete(NAME);
-    } catch (Exception | AssertionError | LinkageError e) { // no other errors: what the JVM is short of, the next test may have
+    } catch (Exception | AssertionError | LinkageError e) { // no OutOfMemoryError: the next test may have the memory
       failure = e;
     } finally {
       if (content == null) {
@@ -51,12 +52,12 @@ final class Template implements ExtensionContext.Store.CloseableResource, AutoCl
     return new Template(vfs, content, failure);
   }
 
-  /** Whether a test has closed what is not its own. */
+  /** Whether a test has closed the {@link MemoryVfs}, which is not its own. */
   boolean isClosed() {
     return vfs.isClosed();
   }
 
-  /** A fork of another fork, or, without one, of the template. */
+  /** Makes a fork of another fork, or, if that is null, of the template. */
   Fork fork(Fork origin) {
     String name = "test-" + forks.incrementAndGet();
     if (origin == null) {

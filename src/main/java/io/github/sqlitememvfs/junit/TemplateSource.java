@@ -15,7 +15,9 @@ import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import javax.sql.DataSource;
 
-/** Where a template comes from. Its text says so in messages. */
+/**
+ * Makes the content of a template, from a script, a file, bytes or a method. {@link #toString} names it in messages.
+ */
 abstract class TemplateSource {
   private static final int MAX_SQL_IN_MESSAGE = 300;
 
@@ -87,7 +89,7 @@ abstract class TemplateSource {
     };
   }
 
-  /** The class that a lambda or a method reference stands in is all that can be told of it. */
+  /** Describes a method by the class that it stands in: more cannot be told of a lambda or a method reference. */
   private static String methodOf(Object builder) {
     String type = builder.getClass().getName();
     int lambda = type.indexOf("$$Lambda");

@@ -1,5 +1,5 @@
 /**
- * Fresh databases for tests: an extension of JUnit Jupiter, which must be on the class path then. {@link
+ * Gives each test a fresh database, by an extension of JUnit Jupiter. JUnit must be on the class path then. {@link
  * io.github.sqlitememvfs.junit.FreshDatabase} has an example.
  */
 package io.github.sqlitememvfs.junit;

@@ -9,7 +9,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
-/** Runs shell code as a reader would, in a folder with a database in.db. Instead of the command's jar, which is made after the tests, it takes its classes. */
+/**
+ * Runs shell code as a reader would, in a folder with a database in.db. It runs the command by its classes, since its
+ * jar is made after the tests.
+ */
 final class Shell {
 
   // Functions go before programs. Maven's calls are noted, as one line each.

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.sqlite.SQLiteErrorCode;
 import org.sqlite.SQLiteException;
 
-/** What docs/migrating.md says that frameworks need of sqlite-jdbc, by the calls that they make. */
+/** sqlite-jdbc answers the calls that frameworks make as docs/migrating.md says. */
 class FrameworkSettingsTest {
   private final MemoryVfs vfs = MemoryVfs.create();
 
@@ -94,7 +94,10 @@ class FrameworkSettingsTest {
     }
   }
 
-  /** A transaction that reads first and then writes gets SQLITE_BUSY_SNAPSHOT if another has written meanwhile; not so one that begins as a writer. */
+  /**
+   * A transaction that reads first and then writes gets SQLITE_BUSY_SNAPSHOT if another has written meanwhile; not so
+   * one that begins as a writer.
+   */
   @Test
   void transactionsThatReadAndThenWriteBeginAsWriters() throws SQLException {
     try (Connection first = connect(); Connection second = connect()) {

@@ -27,8 +27,8 @@ import org.junit.jupiter.api.Test;
 
 /**
  * Generators of Hibernate that keep their numbers in a table: TABLE, and on SQLite, which has no sequences, SEQUENCE
- * and AUTO. They take
- * numbers in a transaction of their own, on a second connection, which cannot write while the first one does.
+ * and AUTO. They take numbers in a transaction of their own, on a second connection, which cannot write while the first
+ * one holds the write lock.
  */
 class HibernateGeneratorTest {
   private final MemoryVfs vfs = MemoryVfs.create();

@@ -34,7 +34,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** Hibernate with its community SQLite dialect makes its schema in memory, and keeps objects there. */
+/** Hibernate with its community SQLite dialect creates its schema in memory, and stores objects there. */
 class HibernateTest {
 
   /** An author has books. */
@@ -141,7 +141,10 @@ class HibernateTest {
         OtherSqlite.rows(bytes, "SELECT name, title FROM Book JOIN Author ON Author.id = author_id ORDER BY name, title"));
   }
 
-  /** What it made is there after a round trip through bytes; nothing is made anew. (Hibernate's validation refuses the ids that its own dialect makes.) */
+  /**
+   * What it made is there after a round trip through bytes; nothing is made anew. (Hibernate's validation refuses the
+   * ids that its own dialect makes.)
+   */
   @Test
   void opensWhatWasSerialized() {
     try (SessionFactory sessions = sessions("library", "create")) {
@@ -161,7 +164,9 @@ class HibernateTest {
     }
   }
 
-  /** Whoever read before our API wrote must not write over it, and is told; the next transaction sees what was written. */
+  /**
+   * Whoever read before our API wrote must not write over it, and is told; the next transaction sees what was written.
+   */
   @Test
   void refusesToWriteOverWhatOurApiWroteMeanwhile() {
     try (SessionFactory sessions = sessions("library", "create"); SqliteConnection ours = vfs.open("library")) {

@@ -35,7 +35,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-/** jOOQ makes its tables in memory, fills them and asks them. */
+/** jOOQ creates tables in memory, fills them and queries them. */
 class JooqTest {
 
   private static final Table<Record> KIND = table(name("kind"));

@@ -30,7 +30,7 @@ import org.springframework.core.task.SimpleAsyncTaskExecutor;
 import org.springframework.jdbc.core.JdbcTemplate;
 import org.springframework.transaction.PlatformTransactionManager;
 
-/** A Spring Boot application whose DataSource is a database in memory, with Spring Batch's tables and a job's in it. */
+/** A Spring Boot application keeps the tables of Spring Batch and of a job in a database in memory. */
 class SpringBatchTest {
   private static MemoryVfs vfs;
 

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestMethodOrder;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** What a {@link FreshDatabase} gives to those that speak JDBC. */
+/** The parameters of {@link FreshDatabase} that are for JDBC. */
 class FreshDataSourceTest {
 
   private static int count(Connection connection) throws SQLException {

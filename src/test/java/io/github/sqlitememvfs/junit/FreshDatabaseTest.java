@@ -46,7 +46,10 @@ import org.junit.jupiter.api.extension.RegisterExtension;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The static classes are what {@link TestRun} runs. {@link JUnitVersionsTest} runs all of it once more. */
+/**
+ * {@link TestRun} runs the static classes here, which use {@link FreshDatabase}. {@link JUnitVersionsTest} runs all of
+ * it once more, with other versions of JUnit.
+ */
 class FreshDatabaseTest {
 
   private static final Map<String, String> PARALLEL = Map.of(

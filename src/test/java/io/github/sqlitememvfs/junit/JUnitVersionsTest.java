@@ -17,7 +17,7 @@ import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.RegisterExtension;
 
-/** What differs between the versions of JUnit, and that nothing else does. */
+/** The extension behaves alike in all versions of JUnit, but for the differences that are listed here. */
 class JUnitVersionsTest {
 
   static class InConstructor {
@@ -44,7 +44,9 @@ class JUnitVersionsTest {
         .assertPassed(2);
   }
 
-  /** {@link FreshDatabaseTest} in a JVM with JUnit 5.10 and without sqlite-jdbc, since no parameter of it is for JDBC. */
+  /**
+   * {@link FreshDatabaseTest} in a JVM with JUnit 5.10 and without sqlite-jdbc, since no parameter of it is for JDBC.
+   */
   @Test
   void theOldest() throws Exception {
     List<String> classPath = new ArrayList<>();

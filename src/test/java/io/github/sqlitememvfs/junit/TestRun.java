@@ -15,7 +15,7 @@ import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 
-/** One run of JUnit on test classes, in this JVM and from its start to its end, as an IDE makes it. */
+/** Runs JUnit on test classes in this JVM, from its start to its end, as an IDE does. */
 public final class TestRun {
   private final AtomicInteger passed = new AtomicInteger();
   private final Map<String, Throwable> failures = new ConcurrentHashMap<>(); // by the legacy names: "test(SqliteConnection)", of a class its name
