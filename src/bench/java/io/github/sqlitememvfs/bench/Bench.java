@@ -20,32 +20,36 @@ final class Bench {
       """
       ## How it is measured
 
-      - All in one run. In each round everybody has one turn, in an order that moves on with the rounds; a ratio is taken between two turns of the same round, and the median of the
-        ratios stands in the tables. So a machine whose speed drifts does so for all.
-      - The peers in Java live in one JVM and are warmed up; the C program is a process of its own that works when it is told to and measures itself. It is
-        `src/bench/c/limit.c`, linked with the very objects that the library is made of: the same SQLite, the same options, the same compiler. It prepares statements once, binds without
-        copying and reads every byte. *Stock SQLite* is the same program with SQLite as it comes, compiled without any option: what this library's options cost would be in both
-        figures of a comparison with the first alone.
-      - CPU time is that of the calling thread, in user and kernel mode. What the garbage collector and other threads of the JVM take is not in it, which favours whoever makes more garbage
-        (H2 most of all).
-      - Everybody uses what its documentation recommends for speed: batches in one transaction, prepared statements, columns by index. sqlite-jdbc asks for the generated key after each
-        INSERT unless told not to: both are shown where it matters. H2 gives the result of a query again as long as nothing has changed; here it is told to run it
+      - Everything is measured in one run. In each round every library has one turn, in an order that changes with the rounds. A
+        ratio is taken between two turns of the same round, and the tables show the median of the ratios. A machine whose speed
+        drifts therefore drifts for all.
+      - The Java libraries run in one JVM and are warmed up. The C program is a process of its own that works on command and
+        measures itself. It is `src/bench/c/limit.c`, linked with the objects that the library is made of: the same SQLite, the
+        same options, the same compiler. It prepares statements once, binds without copying and reads every byte. *Stock SQLite*
+        is the same program with SQLite as it comes, compiled without any option: it shows what this library's options cost.
+      - CPU time is that of the calling thread, in user and kernel mode. It does not contain the time of the garbage collector
+        and of other threads of the JVM. That favours libraries that make more garbage (H2 most of all).
+      - Each library is used as its documentation recommends for speed: batches in one transaction, prepared statements, columns
+        by index. sqlite-jdbc asks for the generated key after each INSERT unless told not to: both are shown where it matters.
+        H2 repeats the result of a query as long as nothing has changed; here it is told to run the query
         (`OPTIMIZE_REUSE_RESULTS=0`).
-      - After each turn the sum of what was read, or what is in the table, is compared with what it must be. A wrong sum ends the run.
-      - sqlite4java has the SQLite of 2014 in it, whose SQL is slower for reasons that have nothing to do with Java.
+      - After each turn the sum of what was read, or of what is in the table, is compared with the expected one. A wrong sum ends
+        the run.
+      - sqlite4java contains the SQLite of 2014, whose SQL is slower for reasons that have nothing to do with Java.
 
       ## What is not reached, and why
 
-      - **Transactions of one row.** Under callgrind (`commit_bench only autocommit ours 1`, and `memory`, and `memdb`)
-        a row takes 11,300 instructions, 8,000 on `:memory:`, and 13,900 on memdb. The VFS takes 4,400 of them:
-        2,600 write two pages (1,100 of these make a new block for each, and new nodes above), 800 commit, 600 take and
-        give up locks, and 400 note the changed page in the journal. On `:memory:` SQLite copies it into one of its own.
-        Less would take a page cache of our own (`sqlite3_pcache_methods2`) that gives SQLite the blocks themselves,
-        so that no page is copied.
-      - **Ten times the size, keys anywhere**: that is the processor's cache. `:memory:` grows as much or more.
-      - **Growth**: what new memory costs is the machine's to say. The chart shows what touching as much took in the same
-        run; where our rows become slow they cost about as much as that.
-      - **A writer and a reader at once**, above all the worst scan: two threads on the two processors of a virtual machine that has others beside it; the spread says how little one run of this means.
+      - **Transactions of one row.** Under callgrind (`commit_bench only autocommit ours 1`, and `memory`, and `memdb`) a row
+        takes 11,300 instructions, 8,000 on `:memory:`, and 13,900 on memdb. The VFS takes 4,400 of them: 2,600 write two pages
+        (1,100 of these make a new block for each, and new nodes above), 800 commit, 600 take and release locks, and 400 record
+        the changed page in the journal. On `:memory:` SQLite copies the page into one of its own. A page cache of our own
+        (`sqlite3_pcache_methods2`) could need fewer instructions: it would give SQLite the blocks themselves, so that no page is
+        copied.
+      - **Ten times the size, keys anywhere.** The processor's cache is the limit. `:memory:` grows as much or more.
+      - **Growth.** The machine decides what new memory costs. The chart shows what touching as much memory took in the same run.
+        Where our rows become slow, they cost about as much as that.
+      - **A writer and a reader at once**, above all the worst scan. Two threads use the two processors of a virtual machine that
+        shares its host. The spread shows how little one run of this means.
 
       ## Largest database
 
@@ -58,9 +62,9 @@ final class Bench {
 
       ## Caveats
 
-      - Wall times and rates say what this machine does, on the day that is named above; ratios carry over better, and instruction counts best. Two cores that are shared with other work are
-        little: what runs beside the two threads of a concurrent work takes from them.
-      - Every database fits in memory and was just written: caches of the processor are as warm as they get.
+      - Times and rates are those of this machine, on the day that is named above. Ratios carry over better, and instruction
+        counts best. The two cores are shared with other work, which takes time from the two threads of a concurrent test.
+      - Every database fits in memory and was just written: the processor's caches are as warm as they get.
       """;
 
   static final String AGAIN =
@@ -74,9 +78,10 @@ final class Bench {
       mvn -B -P bench test -Dbench.only=scan4,lookup          # some works at full size
       ```
 
-      It wants what the build wants, and `valgrind` for the instruction counts, which are left out without it. Works are `insert`, `scan4`, `scan2`, `lookup`, `autocommit`, `sorting`, `streams`,
-      `concurrency`, `growth`, `size`, `instructions` and `small`. `-Dbench.rounds` and `-Dbench.rows` change how much is done. What is not the whole at full size is written to `target/bench` instead, or
-      wherever `-Dbench.out` says.
+      It needs what the build needs, and `valgrind` for the instruction counts, which are left out without it. Works are
+      `insert`, `scan4`, `scan2`, `lookup`, `autocommit`, `sorting`, `streams`, `concurrency`, `growth`, `size`, `instructions`
+      and `small`. `-Dbench.rounds` and `-Dbench.rows` change how much is done. Unless all works run at full size, the page is
+      written to `target/bench`, or to the folder that `-Dbench.out` names.
       """;
 
   private Bench() {}

@@ -46,7 +46,28 @@ final class Report {
 
   void text(String text) {
     System.out.println(text);
-    sections.get(section).append(text).append("\n\n");
+    sections.get(section).append(wrapped(text, "")).append("\n\n");
+  }
+
+  /** Paragraphs, with lines of at most 118 characters where words allow it. Lines after the first of a paragraph are indented. */
+  private static String wrapped(String text, String indent) {
+    StringBuilder all = new StringBuilder();
+    for (String line : text.split("\\R", -1)) {
+      all.append(all.length() == 0 ? "" : "\n");
+      int column = 0;
+      for (String word : line.split(" ")) {
+        if (column > 0 && column + 1 + word.length() > 118) {
+          all.append('\n').append(indent);
+          column = indent.length();
+        } else if (column > 0) {
+          all.append(' ');
+          column++;
+        }
+        all.append(word);
+        column += word.length();
+      }
+    }
+    return all.toString();
   }
 
   void table(String head, List<String> rows) {
@@ -78,9 +99,10 @@ final class Report {
     if (pictures.containsKey(RowWorks.PICTURE)) {
       page.append("![CPU time beside a C program's](").append(RowWorks.PICTURE).append(")\n\n");
     }
-    headlines.values().forEach(line -> page.append("- ").append(line).append('\n'));
-    page.append("\nMeasured on ").append(Machine.describe()).append(". ");
-    page.append(String.format("One command makes this page, with all its figures and pictures, in %.0f minutes:%n%n", Math.max(1, minutes)));
+    headlines.values().forEach(line -> page.append(wrapped("- " + line, "  ")).append('\n'));
+    String measured = String.format("Measured on %s. One command makes this page, with all its figures and pictures, in %.0f minutes:",
+        Machine.describe(), Math.max(1, minutes));
+    page.append('\n').append(wrapped(measured, "")).append("\n\n");
     page.append("```sh\nmvn -B -P bench test\n```\n\n");
     page.append("## Targets\n\n");
     page.append("C is a C program on the same engine with `:memory:`, in the same run: the limit for anything that runs it.\n\n");

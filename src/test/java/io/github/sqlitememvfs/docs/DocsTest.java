@@ -26,7 +26,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.xml.sax.SAXException;
 
 /**
- * The code in README.md and docs/*.md works, and what the pages lead to is there. Before a block of code may stand a comment with the
+ * The code in the pages (README.md, its neighbours and docs/*.md) works, and their links lead somewhere. Before a block of code may stand a comment with the
  * name of a region ({@link Regions}) of the tests: {@code <!-- round-trip -->}. The block is then that region, to the letter. Or no region has that name, and
  * a test takes the block from the page and runs it: its source has the page's path, and the name as an argument, {@code block("name")}. A block without a
  * name depends on its language:
@@ -72,7 +72,9 @@ class DocsTest {
 
   private static List<Page> pages() throws IOException {
     List<Page> pages = new ArrayList<>();
-    pages.add(Page.of(Path.of("README.md")));
+    for (String top : List.of("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")) {
+      pages.add(Page.of(Path.of(top)));
+    }
     try (Stream<Path> files = Files.walk(Path.of("docs"))) {
       for (Path file : files.filter(f -> f.toString().endsWith(".md")).sorted().toList()) {
         pages.add(Page.of(file));
@@ -183,6 +185,43 @@ class DocsTest {
       }
     }
     assertEquals("", none(problems));
+  }
+
+  private static final int LINE = 120;
+
+  /** Lines of prose that are too long. Tables, code, pictures, and a word that cannot be split may be longer. */
+  private static List<String> longLines(Path file, List<String> lines) {
+    List<String> problems = new ArrayList<>();
+    boolean code = false;
+    for (int i = 0; i < lines.size(); i++) {
+      String line = lines.get(i);
+      code ^= line.strip().startsWith("```");
+      boolean mayBeLong = code || line.startsWith("|") || line.startsWith("![") || !line.strip().contains(" ");
+      if (!mayBeLong && line.length() > LINE) {
+        problems.add(file + ":" + (i + 1) + ": " + line.length() + " characters");
+      }
+    }
+    return problems;
+  }
+
+  @Test
+  void linesAreShort() throws IOException {
+    List<String> problems = new ArrayList<>();
+    for (Page page : pages()) {
+      problems.addAll(longLines(page.file, Files.readAllLines(page.file)));
+    }
+    assertEquals("", none(problems));
+  }
+
+  @Test
+  void longLinesAreFound() {
+    String words = "word ".repeat(30);
+    Path file = Path.of("A.md");
+    List<String> found = List.of(file + ":1: 150 characters");
+    assertEquals(found, longLines(file, List.of(words)));
+    assertEquals(found, longLines(file, List.of(words, "```text", words, "```", "| " + words + "|", "![" + words + "](a.svg)")));
+    assertEquals(List.of(file + ":3: 150 characters"), longLines(file, List.of("```text", "```", words)));
+    assertEquals(List.of(), longLines(file, List.of("word ".repeat(24).strip(), "x".repeat(150))));
   }
 
   /** A picture that is no XML is not shown; one whose text does not change its colour cannot be read on a dark page. */
