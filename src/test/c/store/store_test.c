@@ -3,9 +3,9 @@
  *
  *     store_test [WORD...]         the tests whose names hold a word; --list prints them
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "store/store.h"
-#include "store_util.h"
+#include "../harness/store_util.h"
 #include "store/sync.h"
 #include "sqlite3.h"
 

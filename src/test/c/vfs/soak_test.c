@@ -24,7 +24,7 @@
  * Never SQLITE_BUSY for a reader, who has no timeout, or for a writer who says so at the start of his transaction; and never
  * SQLITE_SCHEMA.
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "store/store.h"
 #include "vfs/vfs.h"
 #include "sqlite3.h"

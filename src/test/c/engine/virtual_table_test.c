@@ -8,7 +8,7 @@
  * must give
  * what it gave before.
  */
-#include "vfs_util.h"
+#include "../harness/vfs_util.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 #define NUMBERS "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) "

@@ -8,7 +8,7 @@
  * Each runs in a process of its own, so that a crash is a failure of a test.
  */
 #define _GNU_SOURCE
-#include "check.h"
+#include "../harness/check.h"
 #include "engine/engine.h"
 #include "store/store.h"
 #include "vfs/vfs.h"

@@ -4,9 +4,9 @@
  *
  *     page_size_test [WORD...]      the tests whose names hold a word; --list prints them
  */
-#include "check.h"
-#include "other_sqlite.h"
-#include "vfs_util.h"
+#include "../harness/check.h"
+#include "../harness/other_sqlite.h"
+#include "../harness/vfs_util.h"
 
 #define TABLE                                                                                                                                 \
     "CREATE TABLE t(k INTEGER PRIMARY KEY, v); CREATE INDEX i ON t(v);"                                                                       \

@@ -18,7 +18,7 @@
  * An operation may need thousands of allocations. After the first some hundred, most are skipped, unless the test
  * every_allocation is asked for.
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "store/store_internal.h"
 #include "vfs/vfs.h"
 #include "sqlite3.h"

@@ -7,8 +7,8 @@
  *
  * SCALE 1 is 10,000 rows. In each round every work runs on all three, one after the other, so that a machine whose speed drifts does so for all.
  */
-#include "check.h"
-#include "sql_util.h"
+#include "../harness/check.h"
+#include "../harness/sql_util.h"
 #include "sqlite3.h"
 #include "store/store.h"
 #include "vfs/vfs.h"

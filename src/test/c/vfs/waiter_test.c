@@ -3,12 +3,12 @@
  *
  * A waiter's caller here sleeps on a flag of its own. Its wake function is called by whoever lets go of the slot.
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "engine/engine.h"
 #include "engine/rows.h"
 #include "sqlite3.h"
 #include "store/store.h"
-#include "store_util.h"
+#include "../harness/store_util.h"
 #include "store/sync.h"
 #include "vfs/vfs.h"
 

@@ -3,9 +3,9 @@
  *
  *     limit_test [WORD...]      the tests whose names hold a word; --list prints them
  */
-#include "check.h"
-#include "other_sqlite.h"
-#include "vfs_util.h"
+#include "../harness/check.h"
+#include "../harness/other_sqlite.h"
+#include "../harness/vfs_util.h"
 
 /* ---- refused memory --------------------------------------------------------------------------------- */
 

@@ -16,9 +16,9 @@
  *
  * Steps come from bytes, any bytes: compiled with MV_FUZZER defined it is a libFuzzer target.
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "store/store.h"
-#include "store_util.h"
+#include "../harness/store_util.h"
 #include "sqlite3.h"
 
 #define NODE_BYTES 512

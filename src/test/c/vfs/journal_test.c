@@ -3,7 +3,7 @@
  *
  *     journal_test [WORD...]      the tests whose names hold a word; --list prints them
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "vfs/journal.h"
 
 enum { PAGE = 1024, PAGES = 40, RECORD = PAGE + 8, MOST = MV_JOURNAL_HEADER + (PAGES + 1) * RECORD };

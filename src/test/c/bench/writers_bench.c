@@ -9,8 +9,8 @@
  * time in which each of n writers has one turn: n transactions at the rate of all. A wait is the time from the call of BEGIN IMMEDIATE to
  * its return.
  */
-#include "check.h"
-#include "sql_util.h"
+#include "../harness/check.h"
+#include "../harness/sql_util.h"
 #include "sqlite3.h"
 #include "store/store.h"
 #include "vfs/vfs.h"

@@ -1,10 +1,10 @@
 /* What we assume of SQLite's inside, where no other test would fail if a new SQLite broke it: sqlite_inside.h. Seen
  * from outside, by what a program gets. */
-#include "check.h"
+#include "../harness/check.h"
 #include "engine/engine.h"
 #include "vfs/journal.h"
 #include "engine/rows.h"
-#include "vfs_util.h"
+#include "../harness/vfs_util.h"
 
 /* A query whose rows were read ahead to their end: SQLite has ended it, and the program is on the first of them. */
 typedef struct on_rows {

@@ -7,9 +7,9 @@
  * The system's is loaded while the program runs, so that nothing of it is needed to build. (Debian: apt-get install libsqlite3-0)
  */
 #define _GNU_SOURCE
-#include "check.h"
+#include "../harness/check.h"
 #include "extension/extension.h"
-#include "sql_util.h"
+#include "../harness/sql_util.h"
 #include "vfs/vfs.h"
 
 #define SQLITE_CORE 1

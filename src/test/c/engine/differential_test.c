@@ -23,10 +23,10 @@
  * A program that differs is made shorter as long as it still does, and printed. Each step has random numbers of its
  * own, so that steps can be left out.
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "engine/engine.h"
 #include "engine/rows.h"
-#include "vfs_util.h"
+#include "../harness/vfs_util.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -3,17 +3,17 @@
  *
  *     vfs_test [WORD...]      the tests whose names hold a word; --list prints them
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "engine/engine.h"
 #include "vfs/journal.h"
 #include "engine/rows.h"
-#include "sql_util.h"
+#include "../harness/sql_util.h"
 #include "sqlite3.h"
 #include "store/store.h"
-#include "store_util.h"
+#include "../harness/store_util.h"
 #include "store/sync.h"
 #include "vfs/vfs.h"
-#include "vfs_util.h"
+#include "../harness/vfs_util.h"
 
 #include <pthread.h>
 

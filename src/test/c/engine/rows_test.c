@@ -5,10 +5,10 @@
  *     rows_test [WORD...]      the tests whose names hold a word; --list prints them
  *     rows_test SEED COUNT     COUNT hostile parameters from SEED on
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "engine/engine.h"
 #include "engine/rows.h"
-#include "sql_util.h"
+#include "../harness/sql_util.h"
 #include "sqlite3.h"
 
 static sqlite3 *open_memory(void) {

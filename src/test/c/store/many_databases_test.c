@@ -1,10 +1,10 @@
 /*
  * What a store does with one database takes no time by how many others there are. Counted, not timed: the databases that it looks at.
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "store/store.h"
 #include "store/store_internal.h"
-#include "store_util.h"
+#include "../harness/store_util.h"
 
 enum { MANY = 30000, FEW = 100 };
 

@@ -6,7 +6,7 @@
  * What is right says the same SQLite on `:memory:`, whose sorter keeps its records in the other way (sorter.h).
  */
 #include "vfs/scratch.h"
-#include "sql_util.h"
+#include "../harness/sql_util.h"
 #include "store/store.h"
 #include "vfs/vfs.h"
 

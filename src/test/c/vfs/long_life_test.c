@@ -3,8 +3,8 @@
  *
  *     long_life_test [COMMITS [FORKS]]
  */
-#include "check.h"
-#include "sql_util.h"
+#include "../harness/check.h"
+#include "../harness/sql_util.h"
 #include "sqlite3.h"
 #include "store/store.h"
 #include "vfs/vfs.h"

@@ -13,10 +13,10 @@
  *    must be the same.
  *  - PRAGMA data_version changes exactly if another connection has committed, or content was replaced.
  */
-#include "check.h"
-#include "other_sqlite.h"
-#include "sql_util.h"
-#include "vfs_util.h"
+#include "../harness/check.h"
+#include "../harness/other_sqlite.h"
+#include "../harness/sql_util.h"
+#include "../harness/vfs_util.h"
 
 /* ---- images ----------------------------------------------------------------------------------------- */
 

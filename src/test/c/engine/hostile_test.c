@@ -14,7 +14,7 @@
  * page from one in the next block. Some runs therefore give out copies in memory of their own (guard_pages), each with as many
  * bytes behind it as store.h promises, and look whether a copy was written to.
  */
-#include "check.h"
+#include "../harness/check.h"
 #include "engine/engine.h"
 #include "store/store.h"
 #include "vfs/vfs.h"
