@@ -3,7 +3,7 @@
 
 #include "extension/functions.h"
 #include "extension/library.h"
-#include "engine/no_disk.h"
+#include "vfs/no_disk.h"
 #include "vfs/vfs.h"
 
 #include <stdatomic.h>

@@ -7,7 +7,7 @@
 
 #include "extension/extension.h"
 #include "extension/library.h"
-#include "engine/no_disk.h"
+#include "vfs/no_disk.h"
 #include "sqlite3.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 /* See dirty_pages.h. A part of sqlite.c, where it sees SQLite's inside. */
+#include "engine/inside/parts.h"
 
 #define SHORT_LIST 12
 

@@ -1,4 +1,5 @@
 /* See memory_journal.h. A part of sqlite.c, where it sees SQLite's inside. */
+#include "engine/inside/parts.h"
 #include "vfs/journal.h"
 
 static int mv_is_in_memory(sqlite3_file *journal) {

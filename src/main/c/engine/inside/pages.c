@@ -1,4 +1,5 @@
 /* See pages.h. A part of sqlite.c, where it sees SQLite's inside. */
+#include "engine/inside/parts.h"
 #include "vfs/pages.h"
 
 #include <assert.h>

@@ -1,4 +1,5 @@
 /* See rows.h. A part of sqlite.c, where it sees SQLite's inside: its interface takes some ten nanoseconds a value, which is half of what a row costs. */
+#include "engine/inside/parts.h"
 #include "engine/rows.h"
 #include "store/store.h"
 

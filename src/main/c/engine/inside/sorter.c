@@ -1,4 +1,5 @@
 /* See sorter.h. A part of sqlite.c, where it sees SQLite's inside. */
+#include "engine/inside/parts.h"
 #include "vfs/vfs.h"
 
 #define SORTER_PIECE (2 << 20) /* bytes: fits into a processor's cache; 16 are merged at a time */

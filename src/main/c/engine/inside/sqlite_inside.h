@@ -69,7 +69,7 @@ SAME_FIELD(sqlite3, nTotalChange, i64);
 
 /* ---- B-trees: engine.c, pages.c ------------------------------------------------------------------- */
 
-/* The transaction of this connection: what sqlite3BtreeTxnState returns. engine.c asserts it; inside_test:
+/* The transaction of this connection: what sqlite3BtreeTxnState returns. connection.c asserts it; inside_test:
  * rows_held_run */
 SAME_FIELD(Btree, inTrans, u8);
 SAME_VALUE(TRANS_NONE, SQLITE_TXN_NONE);

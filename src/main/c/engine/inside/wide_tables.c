@@ -1,4 +1,5 @@
 /* See wide_tables.h. A part of sqlite.c, where it sees SQLite's inside. */
+#include "engine/inside/parts.h"
 
 static int mv_process_join(Parse *parse, Select *select) {
     int failed = sqlite3_process_join(parse, select);

@@ -1,5 +1,5 @@
 /* See no_disk.h. */
-#include "engine/no_disk.h"
+#include "vfs/no_disk.h"
 
 #include "sqlite3.h"
 
