@@ -3,7 +3,7 @@
  * name, what they assume of it, and what fails if a new SQLite breaks that. Included by sqlite.c behind SQLite.
  *
  * A field or function that goes, or gets another type, does not compile, here or where it is used. One whose meaning
- * changes fails in an assertion of the parts, which the build with SQLITE_DEBUG has (mvn -P asan, cmake
+ * changes fails in an assertion of the parts, which the build with SQLITE_DEBUG has (CMake's preset asan, cmake
  * -DSQLITEMEMVFS_DEBUG=ON), or in the native test that is named. differential_test is for what nobody has thought of.
  * How to move to the next SQLite: docs/design.md.
  *
