@@ -50,7 +50,7 @@ static int note_delete(void *is_delete, int columns, char **values, char **names
 /*
  * Each connection of a host that has just been opened. If its main database says that SQLite may change its page size,
  * and its journal mode is SQLite's default, the mode becomes MEMORY: SQLite then commits a transaction that also writes
- * one file on disk without a super-journal, which we could not keep (vfs.c). A database whose schema cannot be read
+ * one file on disk without a super-journal, which we could not keep (vfs/private_file.c). A database whose schema cannot be read
  * keeps the mode that it has, and is opened all the same: the error comes when it is used. Without memory the connection
  * is not opened. SQLite calls this as an auto extension.
  */

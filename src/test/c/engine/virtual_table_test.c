@@ -1,8 +1,8 @@
 /*
  * Queries on SQLite's virtual tables that stand on a row while what they read is written, or their schema changed,
  * and rolled back. They must go on, or fail, without
- * reading what was freed: run under ASan and UBSan (mvn -P asan, cmake with -fsanitize=address,undefined), which see
- * that.
+ * reading what was freed: run under ASan and UBSan (CMake's preset
+ * asan), which see that.
  *
  * What a query gives that goes on after a write of its own connection is not defined. After the ROLLBACK a new query
  * must give

@@ -2189,7 +2189,7 @@ static void a_page_is_checked_in_each_role(void) {
 
 /* ---- rows read ahead -------------------------------------------------------------------------------------- */
 
-/* With -P asan: what belongs to the connection is given up before its files are. */
+/* With CMake's preset asan: what belongs to the connection is given up before its files are. */
 static void a_connection_closes_within_a_transaction(void) {
     env e = env_new(0, 0);
     for (int hardened = 0; hardened < 2; hardened++) {
@@ -2215,7 +2215,7 @@ static int count_rows(sqlite3_stmt *stmt) {
     return rows;
 }
 
-/* With -P asan: its last rows come from no place in the statement's program. */
+/* With CMake's preset asan: its last rows come from no place in the statement's program. */
 static void explain_is_read_ahead(void) {
     env e = env_new(0, 0);
     sqlite3 *db = open_guarded(&e, "t");

@@ -21,14 +21,14 @@
 /* Not SQLITE_USE_ALLOCA: balancing 64 KiB pages would take 450 KB of stack, which a Java thread need not have. */
 
 static int mv_engine_json_depth(void);
-#define SQLITE_JSON_MAX_DEPTH mv_engine_json_depth() /* 1000, as by default, unless the calling thread's stack ends before: engine.c */
+#define SQLITE_JSON_MAX_DEPTH mv_engine_json_depth() /* 1000, as by default, unless the calling thread's stack ends before: stack.c */
 
 /* Pages and commits. */
 #define SQLITE_MAX_MMAP_SIZE 0x400000000000     /* 2^46: the pager reads pages in place (xFetch) for a database of any size */
 #define SQLITE_DEFAULT_MMAP_SIZE 0x400000000000 /* and does so without a PRAGMA mmap_size on each connection */
 #define SQLITE_DEFAULT_CACHE_SIZE (-4000)       /* KiB. Pages are read in place, so only changed ones need a cache. It is smaller where others change the
-                                                   database, too, and empty it each time: see CALM in vfs.c */
-#define SQLITE_ENABLE_ATOMIC_WRITE 1            /* a commit of one page writes the change counter without a journal for it: see ATOMIC_PAGES in vfs.c */
+                                                   database, too, and empty it each time: see CALM in vfs/file.c */
+#define SQLITE_ENABLE_ATOMIC_WRITE 1            /* a commit of one page writes the change counter without a journal for it: see MV_ATOMIC_PAGES in vfs/answers.h */
 #define SQLITE_DEFAULT_SYNCHRONOUS 0            /* nothing to sync: memory is as safe before as after */
 #define SQLITE_DEFAULT_WAL_SYNCHRONOUS 0        /* the same when somebody asks for WAL */
 #define SQLITE_EXPERIMENTAL_PRAGMA_20251114 1   /* the VFS hears that a write follows before it is asked for SHARED: no needless SQLITE_BUSY */
@@ -53,7 +53,7 @@ static int mv_engine_json_depth(void);
 #endif
 
 /* The stack. */
-#define SQLITE_EXTRA_INIT_MUTEXED mv_engine_watch_memory /* called while SQLite is initialized: engine.c */
+#define SQLITE_EXTRA_INIT_MUTEXED mv_engine_watch_memory /* called while SQLite is initialized: stack.c */
 
 #include "engine/inside/dirty_pages.h"
 #include "engine/inside/memory_journal.h"
@@ -67,7 +67,7 @@ static int mv_engine_json_depth(void);
 #error "This version of SQLite was not tried. To try it define MV_ANY_SQLITE (mvn \"-Dnative.options=-O2 -DMV_ANY_SQLITE\", cmake -DSQLITEMEMVFS_ANY_SQLITE=ON), run .ci/run, and name the version here"
 #endif
 #ifndef SQLITE_EXPERIMENTAL_PRAGMA_20251114
-#error "The VFS must hear that a write follows: see write_follows in vfs.c"
+#error "The VFS must hear that a write follows: see write_follows in vfs/file.c"
 #endif
 
 #include "engine/inside/sqlite_inside.h"

@@ -45,7 +45,12 @@ static companion *companion_of(const sqlite3 *db) {
     return db->xAuth == authorize ? db->pAuthArg : NULL;
 }
 
-/* NULL: the connection has not got that far. own_sqlite.c */
+/* stack.c: where recursion stops in this thread, NULL for nowhere; whether it came there; the connection that it is in. */
+static _Thread_local char *stack_floor;
+static _Thread_local bool stack_ended;
+static _Thread_local sqlite3 *stack_db;
+
+/* own_sqlite.c. NULL: the connection has not got that far. */
 static Pager *pager_of(sqlite3 *db, const sqlite3_file *file);
 
 #endif

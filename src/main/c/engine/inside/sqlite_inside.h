@@ -3,7 +3,7 @@
  * name, what they assume of it, and what fails if a new SQLite breaks that. Included by sqlite.c behind SQLite.
  *
  * A field or function that goes, or gets another type, does not compile, here or where it is used. One whose meaning
- * changes fails in an assertion of the parts, which the build with SQLITE_DEBUG has (mvn -P asan, cmake
+ * changes fails in an assertion of the parts, which the build with SQLITE_DEBUG has (CMake's preset asan, cmake
  * -DSQLITEMEMVFS_DEBUG=ON), or in the native test that is named. differential_test is for what nobody has thought of.
  * How to move to the next SQLite: docs/design.md.
  *
@@ -20,7 +20,7 @@
     _Static_assert(__builtin_types_compatible_p(__typeof__(name), __VA_ARGS__), #name " is another one")
 #define SAME_VALUE(a, b) _Static_assert((a) == (b), #a " is not " #b)
 
-/* ---- a connection: engine.c ------------------------------------------------------------------------ */
+/* ---- a connection: own_sqlite.c, held_rows.c, connection.c ------------------------------------------------------------------------ */
 
 /* The databases are aDb[0] to aDb[nDb - 1]: main, temp (whose pBt is NULL until it is needed), attached ones. vfs_test:
  * attached_databases_commit_together */
@@ -67,9 +67,9 @@ SAME_FIELD(sqlite3, errByteOffset, int);
 SAME_FIELD(sqlite3, nChange, i64);
 SAME_FIELD(sqlite3, nTotalChange, i64);
 
-/* ---- B-trees: engine.c, pages.c ------------------------------------------------------------------- */
+/* ---- B-trees: own_sqlite.c, held_rows.c, pages.c ------------------------------------------------------------------- */
 
-/* The transaction of this connection: what sqlite3BtreeTxnState returns. connection.c asserts it; inside_test:
+/* The transaction of this connection: what sqlite3BtreeTxnState returns. held_rows.c asserts it; inside_test:
  * rows_held_run */
 SAME_FIELD(Btree, inTrans, u8);
 SAME_VALUE(TRANS_NONE, SQLITE_TXN_NONE);
@@ -102,7 +102,7 @@ SAME_FIELD(MemPage, cellOffset, u16);
 SAME_FUNCTION(decodeFlags, int(MemPage *, int));
 SAME_FUNCTION(btreeCellSizeCheck, int(MemPage *));
 
-/* ---- the pager: engine.c, pages.c ------------------------------------------------------------------ */
+/* ---- the pager: own_sqlite.c, pages.c ------------------------------------------------------------------ */
 
 SAME_FIELD(Pager, fd, sqlite3_file *);
 SAME_FIELD(Pager, readOnly, u8);
@@ -184,7 +184,7 @@ SAME_FUNCTION(sqlite3VdbeMemMakeWriteable, int(Mem *));
 SAME_FUNCTION(vdbeMemRenderNum, void(int, char *, Mem *));
 SAME_FUNCTION(sqlite3Atoi64, int(const char *, i64 *, int, u8));
 
-/* ---- schemas and expressions: engine.c, wide_tables.c ----------------------------------------------- */
+/* ---- schemas and expressions: stack.c, wide_tables.c ----------------------------------------------- */
 
 /* Each change of a schema changes one of these. stack_test: generated_columns */
 SAME_FIELD(Schema, iGeneration, int);
@@ -218,7 +218,7 @@ SAME_FUNCTION(sqlite3FindTable, Table *(sqlite3 *, const char *, const char *));
 SAME_FIELD(FKey, nCol, int);
 SAME_FUNCTION(sqlite3ExprCheckHeight, int(Parse *, int));
 
-/* ---- functions, modules, memory: engine.c ------------------------------------------------------------- */
+/* ---- functions, modules, memory: connection.c, stack.c ------------------------------------------------------------- */
 
 /* MATCH is a function that always fails. CompatibilityTest: MATCH in a view */
 SAME_FIELD(FuncDef, xSFunc, void (*)(sqlite3_context *, int, sqlite3_value **));
@@ -233,7 +233,7 @@ SAME_FUNCTION(sqlite3InvalidFunction, void(sqlite3_context *, int, sqlite3_value
 SAME_FIELD(Vdbe, eVdbeState, u8);
 _Static_assert(VDBE_HALT_STATE != VDBE_RUN_STATE, "states of a statement");
 /* Modules by name; pAux of "fts5" is its Fts5Global, with a list of all cursors of the connection. One that answers a
- * MATCH, not in the order of rank, reads the index on, and looks for its row anew with the flag. engine.c asserts
+ * MATCH, not in the order of rank, reads the index on, and looks for its row anew with the flag. connection.c asserts
  * whose they are; vfs_test: match_goes_on_after_rollback, under ASan */
 SAME_FIELD(sqlite3, aModule, Hash);
 SAME_FIELD(Module, pAux, void *);

@@ -56,7 +56,7 @@ class DocsTest {
 
   @BeforeAll
   static void makeDatabase() throws IOException {
-    pom = new Pom(Path.of("pom.xml"));
+    pom = new Pom(Path.of("pom.xml"), Path.of("jcstress/pom.xml"));
     vfs = MemoryVfs.create();
     try (SqliteConnection shop = vfs.open("shop"); OutputStream out = new FileOutputStream(folder.resolve("in.db").toFile())) {
       shop.execute("CREATE TABLE item(id INTEGER PRIMARY KEY, kind TEXT, name TEXT, price REAL, stock INTEGER);"
@@ -256,6 +256,7 @@ class DocsTest {
         {"```sh\nfalse\n```", "exit code 1"},
         {"```sh\njava -jar sqlite-memory-vfs-0.9-cli.jar\n```", "exit code 2"},
         {"```sh\nmvn -B -P nonsense verify\n```", "no profile nonsense"},
+        {"```sh\nmvn -f no.xml verify\n```", "there is no no.xml"},
         {"```sh\nmvn verify -Dtest=NoTest\n```", "no test NoTest"},
         {"```sh\nmvn verify -Dno.such.property\n```", "nobody asks"},
         {"```sql\nSELECT weight FROM item\n```", "no such column"},

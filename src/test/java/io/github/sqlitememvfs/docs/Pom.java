@@ -21,7 +21,7 @@ import org.w3c.dom.NodeList;
 import org.xml.sax.InputSource;
 import org.xml.sax.SAXException;
 
-/** pom.xml, and what a page may say of it: commands, and dependencies. */
+/** pom.xml with the poms of the modules beside it, and what a page may say of them: commands, and dependencies. */
 final class Pom {
 
   private static final Set<String> PHASES = Set.of("clean", "initialize", "generate-sources", "compile", "process-classes", "test-compile",
@@ -30,10 +30,10 @@ final class Pom {
   private final Set<String> profiles = new TreeSet<>();
   private final Set<String> artifacts = new TreeSet<>(); // group:artifact:version
   private final Map<String, String> properties = new TreeMap<>();
-  private final String text;
+  private String text;
   final String version;
 
-  Pom(Path file) throws IOException {
+  Pom(Path file, Path... modules) throws IOException {
     text = Files.readString(file);
     Document document;
     try {
@@ -54,6 +54,11 @@ final class Pom {
     }
     for (Element profile : elements(document, "profile")) {
       profiles.add(child(profile, "id"));
+    }
+    for (Path module : modules) { // their profiles and properties; users depend on none of them
+      Pom other = new Pom(module);
+      profiles.addAll(other.profiles);
+      text += other.text;
     }
   }
 
@@ -126,7 +131,11 @@ final class Pom {
         } else if (!knows(property[0])) {
           problems.add("nobody asks for the property " + property[0]);
         }
-      } else if (argument.startsWith("-") ? !Set.of("-B", "-q").contains(argument) : !PHASES.contains(argument) && !argument.matches("[a-z-]+:[a-z-]+")) {
+      } else if (argument.equals("-f") || argument.equals("-pl")) {
+        if (!Files.exists(Path.of(arguments.get(++i)))) {
+          problems.add("there is no " + arguments.get(i));
+        }
+      } else if (argument.startsWith("-") ? !Set.of("-B", "-q", "-am").contains(argument) : !PHASES.contains(argument) && !argument.matches("[a-z-]+:[a-z-]+")) {
         problems.add("unknown to this test: mvn " + argument);
       }
     }
