@@ -50,6 +50,9 @@ static _Thread_local char *stack_floor;
 static _Thread_local bool stack_ended;
 static _Thread_local sqlite3 *stack_db;
 
+/* The limits that are lowered where the stack is small. */
+static const int lowered[] = {SQLITE_LIMIT_EXPR_DEPTH, SQLITE_LIMIT_PARSER_DEPTH, SQLITE_LIMIT_LIKE_PATTERN_LENGTH};
+
 /* own_sqlite.c. NULL: the connection has not got that far. */
 static Pager *pager_of(sqlite3 *db, const sqlite3_file *file);
 

@@ -285,8 +285,6 @@ static int authorize(void *arg, int action, const char *a, const char *b, const 
     return SQLITE_DENY;
 }
 
-static const int lowered[] = {SQLITE_LIMIT_EXPR_DEPTH, SQLITE_LIMIT_PARSER_DEPTH, SQLITE_LIMIT_LIKE_PATTERN_LENGTH};
-
 /* Keeps so much of the stack for expressions, and limits them to it. */
 static void set_reserve(sqlite3 *db, mv_limits *limits, int64_t reserve) {
     const int64_t room[] = {reserve / EXPR_BYTES, reserve / PARSER_BYTES, limits->left / PATTERN_BYTES};
