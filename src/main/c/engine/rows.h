@@ -9,6 +9,9 @@
  *   parameters    of one or more executions. Head: where the next one's begin, and nothing. Offsets count from the start of all,
  *                 and several may lead to the same bytes
  *
+ * Its Java half: Rows.java (result rows), Parameters.java (parameters), StatementHandle.java (when rows are fetched).
+ * Native.java repeats the constants.
+ *
  * Whoever calls uses the connection alone. All of this is checked: parameters that are not so formed are SQLITE_MISUSE.
  */
 #ifndef MV_ROWS_H

@@ -1,4 +1,7 @@
-/* Natives for connections. See jni_util.h. */
+/*
+ * Natives for connections. See jni_util.h. Their Java half: ConnectionHandle.java, and ThreadInterrupts.java for the
+ * timer.
+ */
 #include "engine/engine.h"
 #include "jni/jni_util.h"
 #include "engine/rows.h"

@@ -1,7 +1,8 @@
 /*
  * The library's life in the JVM. All natives are registered when it is loaded, so that none is looked up by name and
  * none need be exported, and a library that does not fit the classes fails at once. Of Java only the JVM's own
- * LockSupport is kept (jni_wait.c), which is never unloaded. So there is nothing to undo in a JNI_OnUnload, and there is none.
+ * LockSupport is kept (jni_wait.c), which is never unloaded. So there is nothing to undo in a JNI_OnUnload, and there is
+ * none. Its Java half: NativeLibrary.java.
  */
 #include "jni/jni_util.h"
 

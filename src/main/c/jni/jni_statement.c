@@ -1,4 +1,7 @@
-/* Natives for statements. See jni_util.h, and rows.h for how rows and parameters come. */
+/*
+ * Natives for statements. See jni_util.h, and rows.h for how rows and parameters come. Their Java half:
+ * StatementHandle.java, and ColumnValues.java for values that are converted or too long.
+ */
 #include "engine/engine.h"
 #include "jni/jni_util.h"
 #include "engine/rows.h"

@@ -1,4 +1,7 @@
-/* Natives for stores, versions and loads: store.h and vfs.h for Java. See jni_util.h. */
+/*
+ * Natives for stores, versions and loads: store.h and vfs.h for Java. See jni_util.h. Their Java half: StoreHandle.java
+ * (stores), PinHandle.java (versions), Load.java (loads).
+ */
 #include "jni/jni_util.h"
 
 #include "sqlite3.h"

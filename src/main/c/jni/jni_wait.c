@@ -1,7 +1,8 @@
 /*
- * Waiting for another writer in Java: mv_waiter of store.h for Java. See jni_util.h.
+ * Waiting for another writer in Java: mv_waiter of store.h for Java. See jni_util.h. Its Java half: WriteLockWait.java.
  *
- * A waiter is woken by LockSupport.unpark of its thread, which is platform or virtual. Whoever has given the slot up calls it: a thread of the JVM in any of
+ * A waiter is woken by LockSupport.unpark of its thread, which is platform or virtual. Whoever has released the write lock calls it: a
+ * thread of the JVM in any of
  * its native calls, also one of another library (sqlite-jdbc), or one that the JVM does not know, as that of another language. That class is the
  * JVM's own and is never unloaded, so that keeping it keeps nothing else.
  */

@@ -1,4 +1,4 @@
-/* Loads: new content from a stream of bytes, and of a write-ahead log. See store.h. */
+/* Loads: new content from a stream of bytes, and of a write-ahead log. See store.h. Their user in Java: Load.java. */
 #include "store/store_internal.h"
 #include "store/memory.h"
 #include "store/wal.h"

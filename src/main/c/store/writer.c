@@ -1,5 +1,6 @@
 /*
- * The writer's slot of a database. See store.h.
+ * The write lock of a database, here called the writer's slot. See store.h. SQLite's threads wait by vfs/wait.c, those
+ * of Java by jni/jni_wait.c and WriteLockWait.java.
  *
  * Waking a sleeper takes longer than a short transaction does, and whoever gets the slot after another finds its page cache stale and the
  * pages in another processor's cache: to hand the slot over costs some 50 to 200 us. So the slot has tenures: while
