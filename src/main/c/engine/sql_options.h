@@ -1,5 +1,5 @@
 /*
- * The options of SQLite that SQL can see. Included before SQLite by sqlite.c, and by the SQLite without our hooks that
+ * The options of SQLite that SQL can see. Included before SQLite by amalgamation.h, and by the SQLite without our hooks that
  * differential_test compares with.
  *
  * What runs on a file with sqlite-jdbc, or with the sqlite3 shell, runs here, and has the same rows.

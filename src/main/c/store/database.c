@@ -1,6 +1,6 @@
 /*
- * One database: its life, its newest version, and publishing, which is the only place where a version becomes visible.
- * See store.h and store_internal.h.
+ * One database: its life, its newest version, and publishing, which is the only place where a version takes the place of
+ * another. (The first version of a new name becomes visible in names.c.) See store.h and store_internal.h.
  */
 #include "store/memory.h"
 #include "store/store_internal.h"

@@ -1,4 +1,7 @@
-/* What a store has in memory: statistics, and the check of the invariants of store.h. */
+/*
+ * What a store has in memory: taking old versions back from idle leases, statistics, and the check of the invariants of
+ * store.h.
+ */
 #include "store/store_internal.h"
 
 #include <assert.h>

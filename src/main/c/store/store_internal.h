@@ -1,7 +1,7 @@
 /*
- * The structures of store.h, and what the files of store/ call of each other. Each file calls only those above it:
+ * The structures of store.h, and what the files of store/ call of each other. Each file calls only those before it in this list:
  *
- *   slab, table   store   version   lease   database   writer   names, stats   txn, load
+ *   slab, table, wal, looks   store   version   lease   database   writer   names, stats   txn, load
  *
  * The rules of the structures are at the head of store.h.
  */
@@ -93,9 +93,20 @@ mv_database *mv_store_next_held(mv_database *db);
 /* A version that is in no list. NULL: no memory. */
 mv_version *mv_version_new(mv_database *db, uint64_t number);
 /* Makes v the head of the list. Under the mutex, or with a database that nobody knows yet. */
-void mv_version_link(mv_database *db, mv_version *v);
+static inline void mv_version_link(mv_database *db, mv_version *v) {
+    v->older = db->youngest;
+    if (v->older) v->older->newer = v;
+    db->youngest = v;
+    db->kept++;
+    db->inheriting += v->inherits;
+}
 /* Under the mutex: takes v out of the list. */
-void mv_version_unlink(mv_version *v);
+static inline void mv_version_unlink(mv_version *v) {
+    mv_database *db = v->db;
+    if (v->newer) v->newer->older = v->older;
+    else db->youngest = v->older;
+    if (v->older) v->older->newer = v->newer;
+}
 /* Gives one reference up: a pin, or the hold that the newest version has. */
 void mv_version_unref(mv_version *v, bool pin);
 

@@ -15,21 +15,6 @@ mv_version *mv_version_new(mv_database *db, uint64_t number) {
     return v;
 }
 
-void mv_version_link(mv_database *db, mv_version *v) {
-    v->older = db->youngest;
-    if (v->older) v->older->newer = v;
-    db->youngest = v;
-    db->kept++;
-    db->inheriting += v->inherits;
-}
-
-void mv_version_unlink(mv_version *v) {
-    mv_database *db = v->db;
-    if (v->newer) v->newer->older = v->older;
-    else db->youngest = v->older;
-    if (v->older) v->older->newer = v->newer;
-}
-
 static void free_database(mv_database *db) {
     mv_store *store = db->store;
     assert(!db->youngest && !db->writer && !db->waiting && !db->origin);

@@ -22,7 +22,3 @@ void mv_cells_look(memory_file *f, const void *page, size_t n, int64_t offset) {
     }
     mv_engine_check_cells(db, known != CELLS_FIT);
 }
-
-void mv_cells_forget(const memory_file *f) {
-    if (f->connection && mv_engine_is_hardened(f->connection)) mv_engine_check_cells(f->connection, true);
-}

@@ -26,7 +26,3 @@ int mv_sqlite_code(mv_result result) {
     }
     return SQLITE_INTERNAL;
 }
-
-int mv_io_code(mv_result result) {
-    return result == MV_NOMEM ? SQLITE_IOERR_NOMEM : mv_sqlite_code(result);
-}

@@ -12,7 +12,7 @@
  *   xUnlock           drops what was not published: ROLLBACK, errors, and journal_mode=OFF; NONE puts the lease back
  *
  * The write lock before the pin. Where SQLite says beforehand that a write follows (ours does: the pragma of that date
- * in sqlite.c), the write lock is taken before the pin, so that no other commit comes in between. A writer whose read
+ * in engine/inside/amalgamation.h), the write lock is taken before the pin, so that no other commit comes in between. A writer whose read
  * transaction is open is refused at once, as SQLite does it: its version can only become older.
  *
  * Rollback. Our own SQLite keeps its journal as journal.h says, another's in memory, or in a file of this VFS, which is
@@ -98,7 +98,7 @@ static int file_read(sqlite3_file *base, void *to, int n, sqlite3_int64 offset) 
         mv_version_release(newest);
     }
     if (got < (size_t)n) memset((char *)to + got, 0, (size_t)n - got);
-    mv_show_shift_cookie(f, to, n, offset);
+    if (f->cookie_shift) mv_show_shift_cookie(f, to, n, offset);
     if (f->pin && offset == 0 && n >= MV_SMALLEST_PAGE) mv_show_note_first_page(f, to);
     mv_cells_forget(f);
     return got < (size_t)n ? SQLITE_IOERR_SHORT_READ : SQLITE_OK;
@@ -112,7 +112,7 @@ static int file_write(sqlite3_file *base, const void *from, int n, sqlite3_int64
     mv_result rc = mv_file_begin(f);
     f->written += n;
     if (!rc) rc = mv_txn_write(f->txn, from, (size_t)n, offset);
-    if (!rc) rc = mv_show_shift_cookie_back(f, from, n, offset);
+    if (!rc && f->cookie_shift) rc = mv_show_shift_cookie_back(f, from, n, offset);
     if (!rc && first_page) {
         uint32_t page_size = f->page_size;
         mv_show_note_first_page(f, from);

@@ -24,7 +24,7 @@ static struct {
 static mv_vfs *live;     /* all that are registered; under the registry's mutex */
 static host *others;     /* all hosts but our own; the same */
 static memory_file *foreign; /* all that are open in them; the same */
-static const sqlite3_vfs *methods; /* of all faces; fixed by the first registration */
+static const sqlite3_vfs *methods; /* of all faces; the same at each registration; under the registry's mutex */
 static host own = {      /* its system: fixed by the first registration */
     .vfs_register = sqlite3_vfs_register,
     .vfs_unregister = sqlite3_vfs_unregister,

@@ -89,12 +89,6 @@ void mv_show_begin(memory_file *f) {
     f->checked = true;
 }
 
-void mv_show_check(memory_file *f, uint8_t *to) {
-    memcpy(to, f->mark, MV_CHECK_BYTES);
-    if (f->cached != mv_version_number(f->pin)) to[0] ^= 0x80; /* it is not */
-    f->cached = mv_version_number(f->pin);
-}
-
 size_t mv_show_read_stand_in(const memory_file *f, void *to, size_t n, int64_t offset) {
     enum { HEADER = 100, LEAF = 13, FROM = 5 }; /* https://sqlite.org/fileformat.html: the header, and behind it that of an empty leaf of a table */
     uint8_t start[HEADER + 8] = {0};

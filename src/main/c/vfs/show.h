@@ -7,13 +7,20 @@
 
 #include "vfs/file.h"
 
+#include <string.h>
+
 /* A lock begins: the file shows its pin from now on. */
 void mv_show_begin(memory_file *f);
 /* SQLite has read or written the first page, or a piece of the file that begins with the header: with these bytes, as
  * it sees them. */
 void mv_show_note_first_page(memory_file *f, const uint8_t *bytes);
 /* The bytes that the pager compares, to tell whether its cache is of the version that the file shows. */
-void mv_show_check(memory_file *f, uint8_t *to);
+static inline void mv_show_check(memory_file *f, uint8_t *to) {
+    uint64_t number = mv_version_number(f->pin);
+    memcpy(to, f->mark, MV_CHECK_BYTES);
+    if (f->cached != number) to[0] ^= 0x80; /* it is not */
+    f->cached = number;
+}
 
 /* Bytes that were read from the store, as the file shows them: with the shifted cookie, if it is among them. */
 void mv_show_shift_cookie(const memory_file *f, uint8_t *bytes, int n, int64_t offset);

@@ -43,11 +43,6 @@ void mv_file_let_go(memory_file *f, mv_version *pin, mv_txn *txn) {
     f->cleared = txn;
 }
 
-void mv_file_reuse_pages(memory_file *f) {
-    bool anew = f->txn || f->pages.in_use > 0 || (f->connection && mv_engine_checks_each_time(f->connection));
-    f->pages.version = anew ? 0 : mv_version_number(f->pin);
-}
-
 void mv_file_release_page(void *keeper) {
     kept *k = keeper;
     if (--k->pages > 0) return;
@@ -127,12 +122,4 @@ void mv_file_drop(memory_file *f) {
     f->txn = NULL;
     f->prepared = false;
     mv_file_let_go(f, NULL, txn);
-}
-
-int mv_file_changed(memory_file *f, mv_result rc) {
-    if (rc) {
-        mv_file_drop(f);
-        f->doom = rc;
-    }
-    return mv_io_code(rc);
 }

@@ -5,7 +5,9 @@
 #ifndef MV_TRANSACTION_H
 #define MV_TRANSACTION_H
 
+#include "vfs/codes.h"
 #include "vfs/file.h"
+#include "vfs/own_sqlite.h"
 
 /* A transaction on the pin, unless there is one. MV_NOMEM, MV_STALE. */
 mv_result mv_file_begin(memory_file *f);
@@ -18,7 +20,12 @@ mv_result mv_file_commit(memory_file *f);
 void mv_file_drop(memory_file *f);
 /* The SQLite code for the result of a change of the file. SQLite rolls back a transaction in which one was refused: the
  * memory is better free before that. */
-int mv_file_changed(memory_file *f, mv_result rc);
+static inline int mv_file_changed(memory_file *f, mv_result rc) {
+    if (rc == MV_OK) return SQLITE_OK;
+    mv_file_drop(f);
+    f->doom = rc;
+    return mv_io_code(rc);
+}
 
 /* Lets go of a pin and a transaction (NULL: none) that the file has just replaced, unless a page that SQLite points into
  * needs them. */
@@ -26,6 +33,9 @@ void mv_file_let_go(memory_file *f, mv_version *pin, mv_txn *txn);
 /* A page is no longer in use: mv_pages.release. */
 void mv_file_release_page(void *keeper);
 /* SQLite only reads: as long as it does, it may use again what it makes of the pages. Not if it is still on others. */
-void mv_file_reuse_pages(memory_file *f);
+static inline void mv_file_reuse_pages(memory_file *f) {
+    bool anew = f->txn || f->pages.in_use > 0 || (f->connection && mv_engine_checks_each_time(f->connection));
+    f->pages.version = anew ? 0 : mv_version_number(f->pin);
+}
 
 #endif

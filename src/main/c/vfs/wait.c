@@ -13,7 +13,8 @@
 #include "vfs/codes.h"
 #include "vfs/own_sqlite.h"
 
-#define LONG_SLEEP 25000 /* microseconds. SQLite asks for 100 ms in the end: an interrupt is noticed after so long */
+/* Microseconds. SQLite asks for 100 ms in the end: an interrupt is noticed after so long at the latest. */
+#define LONG_SLEEP 25000
 
 /* An address that stands for the calling thread. */
 static const void *this_thread(void) {
@@ -56,7 +57,6 @@ static bool wait_outside(memory_file *f) {
     return waiter != NULL;
 }
 
-/* The slot was refused: the busy handler may sleep next. */
 void mv_wait_refused(memory_file *f) {
     mv_wait_forget(f);
     if (!f->ticket) f->ticket = mv_write_ticket(f->db);
@@ -104,18 +104,6 @@ bool mv_wait_sleep(mv_vfs *vfs, int usec) {
     mv_database_release(db);
     mv_engine_waited(mv_now_usec() - from);
     return true;
-}
-
-mv_result mv_wait_try(memory_file *f) {
-    mv_result rc = f->slot ? MV_OK : mv_write_lock(f->db, f);
-    f->slot = !rc;
-    return rc;
-}
-
-/* And the promise of it, which only one that waited can have. */
-void mv_wait_release(memory_file *f) {
-    if (f->slot || f->ticket) mv_write_unlock(f->db, f);
-    f->slot = false;
 }
 
 int mv_wait_take(memory_file *f) {

@@ -5,12 +5,21 @@
 #include "vfs/file.h"
 
 /* Takes the write lock if it is free, or the file has it. MV_BUSY. */
-mv_result mv_wait_try(memory_file *f);
+static inline mv_result mv_wait_try(memory_file *f) {
+    mv_result rc = f->slot ? MV_OK : mv_write_lock(f->db, f);
+    f->slot = !rc;
+    return rc;
+}
+
 /* The same, with an SQLite code. If it is refused, and SQLite's busy handler may come next, the refusal is remembered.
  * SQLITE_INTERRUPT: SQLite would wait on. */
 int mv_wait_take(memory_file *f);
+
 /* Releases the write lock, or the reservation of it that a file has which waited. Does nothing if it has neither. */
-void mv_wait_release(memory_file *f);
+static inline void mv_wait_release(memory_file *f) {
+    if (f->slot || f->ticket) mv_write_unlock(f->db, f);
+    f->slot = false;
+}
 
 /* The write lock was refused: the busy handler may sleep next. */
 void mv_wait_refused(memory_file *f);

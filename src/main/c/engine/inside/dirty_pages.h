@@ -1,5 +1,5 @@
 /*
- * The list of a transaction's changed pages, in the order of their numbers. Included by sqlite.c before SQLite.
+ * The list of a transaction's changed pages, in the order of their numbers. Included by amalgamation.h before SQLite.
  *
  * sqlite3PcacheDirtyList sorts it by merging 32 lists, of which all but one or two are empty after a small transaction: 560 instructions of a commit of two
  * pages. A short list is sorted here instead. The pager calls it as sqlite3PcacheDirtyList(pPager->pPCache), which the macros make a call

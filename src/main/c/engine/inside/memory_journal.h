@@ -1,5 +1,5 @@
 /*
- * Which journals are in memory. Included by sqlite.c before SQLite.
+ * Which journals are in memory. Included by amalgamation.h before SQLite.
  *
  * SQLite asks sqlite3JournalIsInMemory of a rollback journal: one in memory is closed at the end of a transaction, any
  * other is emptied or deleted by its name. Its function knows SQLite's own journal only, and ours (journal.h), which is

@@ -27,7 +27,7 @@ typedef struct guard {
 /* What a connection of ours has. */
 typedef struct companion {
     guard guard;
-    _Atomic int32_t rows_held[3]; /* see engine.h */
+    _Atomic int32_t rows_held[3]; /* see vfs/own_sqlite.h */
     uint64_t rows_read[2];        /* a bit for each database of the connection whose read transaction they keep between calls */
 #ifdef SQLITE_DEBUG
     Vdbe *stand_ins;

@@ -39,7 +39,7 @@ static int bind_row(Vdbe *v, const char *parameters, size_t size, size_t at, boo
         int32_t place[2];
         if (type == MV_ROWS_LEAVE) continue;
         if ((rc = vdbeUnbind(v, (unsigned)i)) != SQLITE_OK) return rc;
-        sqlite3_mutex_leave(v->db->mutex); /* which it has left to us: there is none, see sqlite.c */
+        sqlite3_mutex_leave(v->db->mutex); /* which it has left to us: there is none, see amalgamation.h */
         Mem *mem = &v->aVar[i];
         switch (type) {
         case SQLITE_INTEGER:

@@ -1,5 +1,5 @@
 /*
- * Sorting: how SQLite's sorter (ORDER BY, GROUP BY, CREATE INDEX) keeps its records. Included by sqlite.c before SQLite.
+ * Sorting: how SQLite's sorter (ORDER BY, GROUP BY, CREATE INDEX) keeps its records. Included by amalgamation.h before SQLite.
  *
  * SQLITE_TEMP_STORE 3 keeps temporary tables in memory, which is what we want of them. For the sorter it means an allocation for each record, and one
  * linked list of all records, which is merged again and again: a million records are cache misses. With temporary files the sorter

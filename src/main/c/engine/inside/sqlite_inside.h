@@ -1,6 +1,7 @@
 /*
- * What we use of SQLite's inside: the private structures, fields and functions that the parts of sqlite.c (the files beside this one)
- * name, what they assume of it, and what fails if a new SQLite breaks that. Included by sqlite.c behind SQLite.
+ * What we use of SQLite's inside: the private structures, fields and functions that the parts of sqlite.c (the files
+ * beside this one) name, what they assume of it, and what fails if a new SQLite breaks that. Included by amalgamation.h
+ * behind SQLite.
  *
  * A field or function that goes, or gets another type, does not compile, here or where it is used. One whose meaning
  * changes fails in an assertion of the parts, which the build with SQLITE_DEBUG has (CMake's preset asan, cmake
@@ -20,7 +21,7 @@
     _Static_assert(__builtin_types_compatible_p(__typeof__(name), __VA_ARGS__), #name " is another one")
 #define SAME_VALUE(a, b) _Static_assert((a) == (b), #a " is not " #b)
 
-/* ---- a connection: own_sqlite.c, held_rows.c, connection.c ------------------------------------------------------------------------ */
+/* ---- a connection: held_rows.c, connection.c, waiting.c, stack.c, own_sqlite.c, rows.c ------------------------- */
 
 /* The databases are aDb[0] to aDb[nDb - 1]: main, temp (whose pBt is NULL until it is needed), attached ones. vfs_test:
  * attached_databases_commit_together */
@@ -67,7 +68,7 @@ SAME_FIELD(sqlite3, errByteOffset, int);
 SAME_FIELD(sqlite3, nChange, i64);
 SAME_FIELD(sqlite3, nTotalChange, i64);
 
-/* ---- B-trees: own_sqlite.c, held_rows.c, pages.c ------------------------------------------------------------------- */
+/* ---- B-trees: own_sqlite.c, held_rows.c, connection.c, pages.c ------------------------------------------------------------------- */
 
 /* The transaction of this connection: what sqlite3BtreeTxnState returns. held_rows.c asserts it; inside_test:
  * rows_held_run */
@@ -102,7 +103,7 @@ SAME_FIELD(MemPage, cellOffset, u16);
 SAME_FUNCTION(decodeFlags, int(MemPage *, int));
 SAME_FUNCTION(btreeCellSizeCheck, int(MemPage *));
 
-/* ---- the pager: own_sqlite.c, pages.c ------------------------------------------------------------------ */
+/* ---- the pager: own_sqlite.c, pages.c -------------------------------------------------------------------------- */
 
 SAME_FIELD(Pager, fd, sqlite3_file *);
 SAME_FIELD(Pager, readOnly, u8);
@@ -143,7 +144,7 @@ SAME_FIELD(PCache, szPage, int);
 SAME_FIELD(PCache, szExtra, int);
 SAME_FUNCTION(sqlite3PcacheSetCachesize, void(PCache *, int));
 
-/* ---- statements and values: rows.c ------------------------------------------------------------------- */
+/* ---- statements and values: rows.c ----------------------------------------------------------------------------- */
 
 /* Bit-fields, whose type no assertion can see: readOnly, what sqlite3_stmt_readonly returns; bIsReader, it is counted
  * in nVdbeRead while it runs (asserted in rows.c; inside_test: what_reads_nothing_is_not_held); explain. */
@@ -184,7 +185,7 @@ SAME_FUNCTION(sqlite3VdbeMemMakeWriteable, int(Mem *));
 SAME_FUNCTION(vdbeMemRenderNum, void(int, char *, Mem *));
 SAME_FUNCTION(sqlite3Atoi64, int(const char *, i64 *, int, u8));
 
-/* ---- schemas and expressions: stack.c, wide_tables.c ----------------------------------------------- */
+/* ---- schemas and expressions: stack.c, wide_tables.c ----------------------------------------------------------- */
 
 /* Each change of a schema changes one of these. stack_test: generated_columns */
 SAME_FIELD(Schema, iGeneration, int);
@@ -218,7 +219,7 @@ SAME_FUNCTION(sqlite3FindTable, Table *(sqlite3 *, const char *, const char *));
 SAME_FIELD(FKey, nCol, int);
 SAME_FUNCTION(sqlite3ExprCheckHeight, int(Parse *, int));
 
-/* ---- functions, modules, memory: connection.c, stack.c ------------------------------------------------------------- */
+/* ---- functions, modules, memory: connection.c, stack.c, timer.c, rows.c ---------------------------------------- */
 
 /* MATCH is a function that always fails. CompatibilityTest: MATCH in a view */
 SAME_FIELD(FuncDef, xSFunc, void (*)(sqlite3_context *, int, sqlite3_value **));
@@ -248,7 +249,7 @@ SAME_FIELD(struct Sqlite3Config, m, sqlite3_mem_methods);
 SAME_FUNCTION(sqlite3OomFault, void *(sqlite3 *));
 SAME_FUNCTION(sqlite3OomClear, void(sqlite3 *));
 
-/* ---- sorting: sorter.c --------------------------------------------------------------------------------- */
+/* ---- sorting: sorter.c ----------------------------------------------------------------------------------------- */
 
 /* A sorter for memory has mxPmaSize 0, and no memory yet: asserted in sorter.c. With these set it collects records in
  * list.aMemory, of nMemory bytes, up to mxPmaSize, and writes them to a file. sort_test */

@@ -1,5 +1,5 @@
 /*
- * Expressions that SQLite makes of all columns of a table. Included by sqlite.c before SQLite.
+ * Expressions that SQLite makes of all columns of a table. Included by amalgamation.h before SQLite.
  *
  * SQLite notes that an expression is deeper than SQLITE_LIMIT_EXPR_DEPTH as an error of the statement, and goes on. In two places it then recurses into
  * the expression before it looks for the error: where a join by USING or NATURAL is expanded (sqlite3ProcessJoin), and where the action of a foreign key
