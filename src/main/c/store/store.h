@@ -26,10 +26,10 @@
  *  - bytes in use by the arena are the bytes of all objects reachable from a version, a transaction, a load or a
  *    dead list.
  *
- * Locks, in the order in which they may be taken: store mutex (names), database mutex (versions, the writer's
- * slot), arena mutex (free objects) or the mutex of the list of databases whose leases keep old versions. None is held while blocks are copied or read; a list of objects is freed under the
- * arena's alone, a hundred or so at a time. Readers of a pinned version take none, and with a lease (below) they pin and release without one, too,
- * while nothing is committed.
+ * Locks, in the order in which they may be taken: store mutex (names), database mutex (versions, the write lock), arena
+ * mutex (free objects) or the mutex of the list of databases whose leases keep old versions. None is held while blocks
+ * are copied or read. A list of objects is freed under the arena's alone, a hundred or so at a time. Readers of a pinned
+ * version take none. With a lease (below) they pin and release without one, too, while nothing is committed.
  *
  * Errors. Functions that can fail return an mv_result; everything fallible is acquired before anything
  * is changed. The store knows neither SQLite's file interface nor the JVM.

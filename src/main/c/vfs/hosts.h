@@ -15,8 +15,8 @@ typedef struct host host;
 typedef struct face face;
 
 /*
- * An SQLite of this process: our own, and those that have loaded this library as an extension. What they call and what they are
- * given (names, answers) is theirs; everything else is made with our own. Never freed, and never unloaded: see mv_vfs_add_host.
+ * A host. What it calls and what it is given (names, answers) is made with its own functions, everything else with those
+ * of our own SQLite. A host is never freed, and its SQLite must never be unloaded: see mv_vfs_add_host.
  */
 struct host {
     int (*vfs_register)(sqlite3_vfs *, int); /* all but the last two: fixed before it is in the list */
@@ -45,7 +45,7 @@ struct mv_vfs {
     mv_store *store;       /* fixed at registration, as is the name */
     char name[MV_MAX_VFS_NAME + 1];
     mv_mutex mutex;
-    memory_file *refused;  /* files that did not get the slot, the latest first; under mutex */
+    memory_file *refused;  /* files that were refused the write lock, the latest first; under mutex */
     face *faces;           /* one for each host that it was registered with; under the registry's mutex, as all below */
     uint64_t refs;         /* open files, and 1 while registered */
     bool registered;
