@@ -15,8 +15,8 @@ typedef struct host host;
 typedef struct face face;
 
 /*
- * A host. What it calls and what it is given (names, answers) is made with its own functions, everything else with those
- * of our own SQLite. A host is never freed, and its SQLite must never be unloaded: see mv_vfs_add_host.
+ * A host. What it calls and what it is given (names, answers) is made with its own functions, everything else with
+ * those of our own SQLite. A host is never freed, and its SQLite must never be unloaded: see mv_vfs_add_host.
  */
 struct host {
     int (*vfs_register)(sqlite3_vfs *, int); /* all but the last two: fixed before it is in the list */
@@ -71,8 +71,8 @@ void mv_hosts_add_file(memory_file *f);
 void mv_hosts_remove_file(memory_file *f);
 
 /*
- * Whether the name (n bytes, the last is zero) is that of a journal of a database here that another's SQLite has open. A
- * file on disk can have the same name: then its journal is there, too, since SQLite makes it before it writes a
+ * Whether the name (n bytes, the last is zero) is that of a journal of a database here that another's SQLite has open.
+ * A file on disk can have the same name: then its journal is there, too, since SQLite makes it before it writes a
  * super-journal.
  */
 bool mv_hosts_have_journal(const host *h, const char *name, size_t n);

@@ -17,8 +17,8 @@ struct mv_waiter;
 /*
  * The content of that file of the connection was replaced; called before SQLite reads the header. SQLite finds out two
  * things once in the life of a connection, and both may have changed: the text encoding, and whether the write version
- * in the header allows writing. All databases of a connection have one encoding. So it is read again only if this is the
- * connection's only database. Otherwise SQLite answers with an error until the connection is opened anew.
+ * in the header allows writing. All databases of a connection have one encoding. So it is read again only if this is
+ * the connection's only database. Otherwise SQLite answers with an error until the connection is opened anew.
  */
 void mv_engine_content_replaced(sqlite3 *db, sqlite3_file *file);
 
@@ -37,10 +37,10 @@ int mv_engine_busy_count(sqlite3 *db);
 
 /*
  * Three numbers about rows held (engine.h): how many queries of the connection are on such rows; a number that changes
- * when that rises from zero; and whether those rows keep a transaction that ends now. All are written by the thread that
- * uses the connection: the first is raised within a call and lowered at any time, the others are written within calls
- * only. NULL: the connection has none. Valid until the connection's files get MV_FCNTL_ROWS_GONE (no argument): they
- * must have forgotten the numbers when that returns.
+ * when that rises from zero; and whether those rows keep a transaction that ends now. All are written by the thread
+ * that uses the connection: the first is raised within a call and lowered at any time, the others are written within
+ * calls only. NULL: the connection has none. Valid until the connection's files get MV_FCNTL_ROWS_GONE (no argument):
+ * they must have forgotten the numbers when that returns.
  */
 _Atomic int32_t *mv_engine_rows_held(sqlite3 *db);
 #define MV_FCNTL_ROWS_GONE 0x6d760001
@@ -78,15 +78,15 @@ void mv_engine_opened(sqlite3_file *file, void *pdb);
  * in memory. */
 sqlite3_file *mv_engine_journal_in_memory(sqlite3 *db, sqlite3_file *file);
 
-/* Whether the commit on that file of the connection, all of which is written, will truncate it before it ends. True also
- * if that is not known. (A rollback may truncate all the same: what it truncates is dropped.) */
+/* Whether the commit on that file of the connection, all of which is written, will truncate it before it ends. True
+ * also if that is not known. (A rollback may truncate all the same: what it truncates is dropped.) */
 bool mv_engine_shortens(sqlite3 *db, sqlite3_file *file);
 
 /*
  * On a hardened connection SQLite checks the sizes of a page's cells each time that it comes to the page, which takes
- * longer than looking something up in it. But the bytes of a published block never change: it is enough to find out once
- * whether its cells fit. So the VFS, when it gives SQLite a page, says whether that is known. SQLite checks the page
- * only if it is not.
+ * longer than looking something up in it. But the bytes of a published block never change: it is enough to find out
+ * once whether its cells fit. So the VFS, when it gives SQLite a page, says whether that is known. SQLite checks the
+ * page only if it is not.
  */
 bool mv_engine_is_hardened(const sqlite3 *db);
 /* PRAGMA cell_size_check is on for a connection that is not hardened: SQLite is to check each page each time. */
